@@ -1,0 +1,89 @@
+"""The linear item-to-item part: EASE with recency, kept as the largest entries of each row.
+
+EASE: Steck (2019), Embarrassingly shallow autoencoders for sparse data. Recency: the row of the
+item met k distinct items ago counts decay^k.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+KEPT = 200
+"""Entries of an item's row that are kept, the largest by magnitude."""
+
+
+def interactions(
+    learner: NDArray[np.integer], item: NDArray[np.integer], learners: int, rows: int
+) -> sparse.csr_matrix:
+    """Binary learner x item matrix, float32; row 0 of the catalogue stays empty."""
+    known = item > 0
+    ones = np.ones(int(known.sum()), dtype=np.float32)
+    matrix = sparse.csr_matrix((ones, (learner[known], item[known])), shape=(learners, rows))
+    matrix.data[:] = 1.0  # repeated meetings were added up
+    return matrix
+
+
+def gram(matrix: sparse.csr_matrix) -> Tensor:
+    """[V, V] co-occurrence counts, dense."""
+    return torch.from_numpy(np.asarray((matrix.T @ matrix).todense(), dtype=np.float32))
+
+
+def ease(counts: Tensor, strength: float) -> Tensor:
+    """Item-to-item weights [V, V], zero diagonal, from co-occurrence counts and the ridge penalty."""
+    penalised = counts + strength * torch.eye(len(counts))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised))
+    weights = inverse / -inverse.diagonal()[None, :]
+    weights.fill_diagonal_(0.0)
+    return weights
+
+
+def cosine(matrix: sparse.csr_matrix, kept: int = KEPT, block: int = 2048) -> tuple[Tensor, Tensor]:
+    """Cosine item-kNN in blocks of rows, for catalogues too large for a dense inverse.
+
+    Returns column indices and values [V, kept], as `largest` does.
+    """
+    norm = np.sqrt(np.asarray(matrix.sum(0)).ravel())
+    scaled = (matrix @ sparse.diags(1 / np.maximum(norm, 1e-9))).tocsc().astype(np.float32)
+    columns, values = [], []
+    for start in range(0, matrix.shape[1], block):
+        part = np.asarray((scaled[:, start : start + block].T @ scaled).todense())
+        part[np.arange(len(part)), start + np.arange(len(part))] = 0
+        index, value = largest(torch.from_numpy(part), kept)
+        columns.append(index)
+        values.append(value)
+    return torch.cat(columns), torch.cat(values)
+
+
+def largest(weights: Tensor, kept: int = KEPT) -> tuple[Tensor, Tensor]:
+    """Column indices int32 and values float32 [V, kept] of the largest magnitudes of each row."""
+    kept = min(kept, weights.shape[1])
+    index = weights.abs().topk(kept, dim=1).indices
+    return index.to(torch.int32), weights.gather(1, index)
+
+
+def recency(item: Tensor, mask: Tensor, decay: float) -> Tensor:
+    """Weight [B, L] of each event: decay^(distinct items met after it).
+
+    Only the last meeting of an item counts; unknown items neither count nor age the others.
+    """
+    known = mask & (item > 0)
+    same = (item[:, :, None] == item[:, None, :]) & known[:, None, :]  # [B, L, L]
+    later = torch.triu(
+        torch.ones(item.shape[1], item.shape[1], dtype=torch.bool, device=item.device), 1
+    )
+    last = known & ~(same & later).any(2)
+    after = last.flip(1).cumsum(1).flip(1) - last.long()
+    return torch.where(last, decay ** after.float(), 0.0)
+
+
+def score(item: Tensor, weight: Tensor, index: Tensor, value: Tensor) -> Tensor:
+    """[B, V] sums of the kept rows of the items [B, L], each times its weight [B, L]."""
+    B, rows = len(item), len(index)
+    columns = index[item].long()  # [B, L, kept]
+    parts = value[item] * weight[..., None]
+    out = torch.zeros(B, rows, device=item.device)
+    return out.scatter_add_(1, columns.flatten(1), parts.flatten(1))

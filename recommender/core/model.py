@@ -1,0 +1,191 @@
+"""The attention model: event encoder, causal self-attention, catalogue head, contributions.
+
+Pre-norm blocks after Vaswani et al. (2017) and SASRec (Kang & McAuley, 2018), with the feed-forward
+part before the attention. So the last thing that happens to a state is a softmax attention, and up to
+one scalar per learner (the norm) its score is a plain sum over her events.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recommender.core.config import ModelConfig
+from recommender.core.events import BEHAVIOURS, OUTCOMES
+from recommender.core.features import GAP_BUCKETS, Batch
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Last states, taken apart: ``state = prior + event.sum(1)`` (up to rounding)."""
+
+    state: Tensor  # [B, D]
+    event: Tensor  # [B, L, D] the part of each event
+    prior: Tensor  # [B, D] the part of the learned beginning of every history
+    alpha: Tensor  # [B, H, L + 1] attention of the last state, the beginning first
+
+
+class ItemTable(nn.Module):
+    """Vectors of the catalogue: ``x_i = W text_i + id_i``.
+
+    Items with too few events (not `warm`) have ``id_i = 0`` and are placed by their text alone; id
+    dropout makes the model meet that case in training.
+    """
+
+    def __init__(self, rows: int, text_width: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.id = nn.Parameter(torch.randn(rows, config.width) * 0.02)
+        self.text = nn.Linear(text_width, config.width, bias=False) if text_width else None
+        if self.text is not None:
+            nn.init.normal_(self.text.weight, std=0.02)
+        self.id_dropout = config.id_dropout
+        self.warm: Tensor
+        self.register_buffer("warm", torch.zeros(rows, 1))
+
+    def forward(self, text: Tensor | None) -> Tensor:
+        """[V, D] from text vectors [V, D_text]."""
+        own = self.id * self.warm
+        if self.training and self.id_dropout > 0:
+            keep = torch.rand(len(own), 1, device=own.device) >= self.id_dropout
+            own = own * keep
+        if self.text is not None and text is not None:
+            own = own + self.text(text)
+        return own
+
+
+class Attention(nn.Module):
+    """Multi-head causal attention with a learned bias per distance; the same at any offset."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.norm = nn.RMSNorm(config.width)
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+        self.distance = nn.Parameter(torch.zeros(config.heads, config.length + 1))
+        self.beginning = nn.Parameter(torch.zeros(config.heads))
+
+    def bias(self, tokens: int) -> Tensor:
+        """[H, T, T] added to the logits: -inf above the diagonal."""
+        steps = torch.arange(tokens, device=self.distance.device)
+        gap = (steps[:, None] - steps[None, :]).clamp(0, self.distance.shape[1] - 1)
+        bias = self.distance[:, gap]  # [H, T, T]
+        bias = torch.cat(
+            [self.beginning[:, None, None].expand(-1, tokens, 1), bias[:, :, 1:]], dim=2
+        )
+        future = steps[:, None] < steps[None, :]
+        return bias.masked_fill(future, -math.inf)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys, values [B, H, T, D/H]."""
+        B, T, D = x.shape
+        qkv = self.qkv(self.norm(x)).view(B, T, 3, self.heads, D // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, T, D = x.shape
+        q, k, v = self.project(x)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(T)[None])
+        return self.out(mixed.transpose(1, 2).reshape(B, T, D))
+
+    def explain(self, x: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention of the states at `last` [B], and each token's part in their fusion.
+
+        Returns alpha [B, H, T] and parts [B, T, D]; parts sum over T to what `forward` adds there.
+        """
+        B, T, D = x.shape
+        q, k, v = self.project(x)
+        rows = torch.arange(B, device=x.device)
+        query = q[rows, :, last]  # [B, H, D/H]
+        logits = torch.einsum("bhd,bhtd->bht", query, k) / math.sqrt(D // self.heads)
+        logits = logits + self.bias(T)[:, last].transpose(0, 1)
+        alpha = logits.softmax(-1)
+        weighted = (alpha[..., None] * v).transpose(1, 2).reshape(B, T, D)
+        return alpha, self.out(weighted)
+
+
+class Block(nn.Module):
+    """A gated feed-forward part on each event, then attention over the events before."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(config.width)
+        self.up = nn.Linear(config.width, 2 * config.hidden, bias=False)
+        self.down = nn.Linear(config.hidden, config.width, bias=False)
+        self.attention = Attention(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def inward(self, x: Tensor) -> Tensor:
+        """The feed-forward part (SwiGLU; Shazeer, 2020)."""
+        gate, value = self.up(self.norm(x)).chunk(2, dim=-1)
+        return x + self.dropout(self.down(F.silu(gate) * value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.inward(x)
+        return x + self.dropout(self.attention(x))
+
+
+class NextItemModel(nn.Module):
+    """From a window of events to scores of the whole catalogue."""
+
+    def __init__(self, rows: int, text_width: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.items = ItemTable(rows, text_width, config)
+        self.behaviour = nn.Embedding(len(BEHAVIOURS) + 1, config.width)
+        self.outcome = nn.Embedding(len(OUTCOMES), config.width)
+        self.gap = nn.Embedding(GAP_BUCKETS, config.width)
+        self.seconds = nn.Linear(1, config.width, bias=False)
+        self.beginning = nn.Parameter(torch.randn(config.width) * 0.02)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.norm = nn.RMSNorm(config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        for table in (self.behaviour, self.outcome, self.gap, self.seconds):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def encode(self, batch: Batch, vectors: Tensor) -> Tensor:
+        """[B, L + 1, D] tokens: the beginning, then the events."""
+        event = (
+            F.embedding(batch.item, vectors)
+            + self.behaviour(batch.behaviour)
+            + self.outcome(batch.outcome)
+            + self.gap(batch.gap)
+            + self.seconds(batch.attention[..., None])
+        )
+        begin = self.beginning.expand(len(event), 1, -1)
+        tokens = torch.cat([begin, event], dim=1)
+        return self.dropout(tokens * math.sqrt(self.config.width))
+
+    def forward(self, batch: Batch, vectors: Tensor) -> Tensor:
+        """States [B, L + 1, D]; the state at t has seen the first t events of the window."""
+        x = self.encode(batch, vectors)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def last_states(self, batch: Batch, vectors: Tensor) -> Tensor:
+        """[B, D] states after the last event of each window."""
+        states = self(batch, vectors)
+        return states[torch.arange(len(states), device=states.device), batch.length]
+
+    def explain(self, batch: Batch, vectors: Tensor) -> Explained:
+        """Last states with the part of every event; the way of the state itself (the residual
+        stream) counts for the last event."""
+        x = self.encode(batch, vectors)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        final: Block = self.blocks[-1]  # type: ignore[assignment]
+        x = final.inward(x)
+        rows = torch.arange(len(x), device=x.device)
+        alpha, parts = final.attention.explain(x, batch.length)
+        parts = parts.index_put((rows, batch.length), x[rows, batch.length], accumulate=True)
+        raw = parts.sum(1)
+        eps = self.norm.eps or torch.finfo(raw.dtype).eps
+        scale = torch.rsqrt(raw.pow(2).mean(-1, keepdim=True) + eps)
+        parts = parts * scale[:, None] * self.norm.weight
+        return Explained(self.norm(raw), parts[:, 1:], parts[:, 0], alpha)
