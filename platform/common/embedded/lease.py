@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from common.embedded import account, keeper, locks, postgres, processes, valkey
-from common.embedded.errors import EmbeddedError, with_log
+from common.embedded import account, keeper, locks, postgres, valkey
+from common.embedded.errors import with_log
 from common.embedded.places import Places, Urls, urls
 
 _leases: dict[Path, "Lease"] = {}
@@ -18,8 +18,8 @@ _guard = threading.RLock()
 class Lease:
     """One process's share in the services of a home, held until `release` or the process's end.
 
-    Children that are forked, not started as programs, share it: the services outlive the parent for as
-    long as such a child lives.
+    Children that are forked, not started as programs, share it: the services outlive the parent for
+    as long as such a child lives.
     """
 
     def __init__(self, places: Places) -> None:
@@ -59,9 +59,9 @@ class Lease:
 def ensure(home: Path, *, database: bool, broker: bool, durable: bool = True) -> Lease:
     """Make sure that the wanted services of `home` answer, and hold them for this process.
 
-    Idempotent: a second call starts what has died or was not wanted before, and returns the same lease.
-    `durable=False` trades safety against a crash of the machine for speed, at the server's next start.
-    Raises EmbeddedError.
+    Idempotent: a second call starts what has died or was not wanted before, and returns the same
+    lease. `durable=False` trades safety against a crash of the machine for speed, at the server's
+    next start. Raises EmbeddedError.
     """
     places = Places.of(home)
     with _guard:
@@ -84,7 +84,7 @@ def ensure(home: Path, *, database: bool, broker: bool, durable: bool = True) ->
 
 
 def stop(home: Path, *, database: bool = False, broker: bool = False) -> None:
-    """Stop services though leases are held, as a fault or a restart does; `ensure` starts them again."""
+    """Stop services though leases are held, as a fault does; `ensure` starts them again."""
     places = Places.of(home)
     places.create()
     with locks.mutex(keeper.mutex_file(places)):
@@ -102,8 +102,8 @@ def discard(home: Path) -> None:
         valkey.stop(places)
         postgres.stop(places)
         account.remove_cluster(places)
-        for name in ("dump.rdb",):
-            (places.valkey_data / name).unlink(missing_ok=True)
+        for path in places.valkey_data.iterdir():
+            path.unlink()
 
 
 def _ensure_keeper(places: Places) -> None:
@@ -123,8 +123,5 @@ def _ensure_keeper(places: Places) -> None:
             start_new_session=True,
             check=False,
         ).returncode
-    if code or processes.read_pid(keeper.pid_file(places)) is None:
+    if code or not keeper.is_running(places):
         raise with_log("the keeper of the embedded services did not start", log)
-
-
-__all__ = ["EmbeddedError", "Lease", "discard", "ensure", "stop"]

@@ -1,8 +1,8 @@
 """Advisory file locks (flock): the kernel frees them when their last holder dies, however it dies.
 
 A forked child shares its parent's lock, so a lease is let go by closing only: an explicit unlock in
-the child would take it from the parent as well. A mutex is the opposite: it is always unlocked, so that
-a child forked meanwhile cannot keep it.
+the child would take it from the parent as well. A mutex is the opposite: it is always unlocked, so
+that a child forked meanwhile cannot keep it.
 """
 
 import fcntl

@@ -1,11 +1,15 @@
-"""The embedded PostgreSQL: one cluster a home, on a socket only, open to its own user and the server's."""
+"""The embedded PostgreSQL: one cluster a home, on a socket only, for its own user."""
 
 import os
 import pwd
+import shutil
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
+
+import psutil
 
 from common.embedded import account as accounts
 from common.embedded import processes
@@ -41,8 +45,8 @@ _NOT_DURABLE = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
 # The kernel vouches for the peer of a socket: no password that could be read, guessed or leaked.
 _ACCESS = "local all all peer map=attune\n"
 
-# The application's role is no superuser, as in production, so pgvector is put where every new database
-# (a test's, too) takes it from.
+# The application's role is no superuser, as in production, so pgvector is put where every new
+# database (a test's, too) takes it from.
 _PROVISION = f"""\
 \\set ON_ERROR_STOP on
 set client_min_messages = warning;
@@ -54,7 +58,7 @@ create extension if not exists vector;
 \\connect postgres
 select 'create database {DATABASE} owner {ROLE}'
  where not exists (select from pg_database where datname = '{DATABASE}') \\gexec
-"""
+"""  # noqa: S608  both names are constants
 
 
 def start(places: Places, *, durable: bool = True) -> None:
@@ -105,7 +109,7 @@ def is_ready(places: Places) -> bool:
     return False
 
 
-def _postmaster(places: Places) -> "processes.psutil.Process | None":
+def _postmaster(places: Places) -> psutil.Process | None:
     return processes.find(places.postgres_data / "postmaster.pid", places.postgres_data)
 
 
@@ -114,7 +118,7 @@ def _belongs_to_home(places: Places) -> bool:
 
 
 def _clear_remains(places: Places) -> None:
-    """Make way after a kill: backends that outlive their postmaster block a start, as does its pid file."""
+    """Make way after a kill: surviving backends block a start, as does a pid file."""
     processes.end_strays(places.postgres_data)
     for path in (
         places.postgres_data / "postmaster.pid",
@@ -124,10 +128,10 @@ def _clear_remains(places: Places) -> None:
         path.unlink(missing_ok=True)
 
 
-def _initialise(places: Places, account: Account, output: "accounts.IO[bytes]", log: Path) -> None:
-    """Create the cluster beside its place and move it there whole, so that a kill leaves no half."""
+def _initialise(places: Places, account: Account, output: IO[bytes], log: Path) -> None:
+    """Create the cluster beside its place and move it there whole, so that none is half-made."""
     fresh = places.cluster / "data.new"
-    accounts.shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
     arguments = ["-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--auth=peer", "--locale=C"]
     arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if account.run("initdb", arguments, cwd=places.cluster, output=output):
@@ -139,8 +143,8 @@ def _configure(places: Places, account: Account, *, durable: bool) -> None:
     version = (places.postgres_data / "PG_VERSION").read_text(encoding="ascii").strip()
     if version != MAJOR:
         raise EmbeddedError(
-            f"{places.postgres_data} was made by PostgreSQL {version}, this is {MAJOR}: dump it with"
-            " the older version of the project, or set ATTUNE_HOME to a new folder"
+            f"{places.postgres_data} was made by PostgreSQL {version}, this is {MAJOR}: dump it"
+            " with the older version of the project, or set ATTUNE_HOME to a new folder"
         )
     configuration = _CONFIGURATION.format(sockets=places.postgres_sockets)
     configuration += "" if durable else _NOT_DURABLE

@@ -1,7 +1,7 @@
 """Which processes are a home's servers, told by the folder they work in and never by a bare pid.
 
-Pids are reused; a server's working directory is its data folder for as long as it lives, and the kernel
-adds " (deleted)" to it once that folder is gone.
+Pids are reused; a server's working directory is its data folder for as long as it lives, and the
+kernel adds " (deleted)" to it once that folder is gone.
 """
 
 import os

@@ -8,6 +8,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from common.embedded import processes
 from common.embedded.errors import EmbeddedError, with_log
 from common.embedded.logs import open_log
@@ -67,7 +69,7 @@ def answers(places: Places) -> bool:
         return False
 
 
-def _server(places: Places) -> "processes.psutil.Process | None":
+def _server(places: Places) -> psutil.Process | None:
     return processes.find(_pid_file(places), places.valkey_data)
 
 
