@@ -31,6 +31,12 @@ class ModelVersion(models.Model):
         on_delete=models.SET_NULL,
         related_name="children",
     )
+    data_until = models.DateTimeField(
+        _("data until"), help_text=_("It was trained on events received up to this moment.")
+    )
+    problem = models.TextField(
+        _("problem"), blank=True, help_text=_("Why a worker could not load it; empty if it can.")
+    )
     is_active = models.BooleanField(_("active"), default=False)
     activated_at = models.DateTimeField(_("last activated"), null=True, blank=True)
 
@@ -120,6 +126,12 @@ class TrainingRun(models.Model):
     seconds_left = models.FloatField(_("seconds left"), null=True, blank=True)
     history = models.JSONField(
         _("history"), default=list, blank=True, help_text=_("One row an epoch.")
+    )
+    data_until = models.DateTimeField(
+        _("data until"),
+        null=True,
+        blank=True,
+        help_text=_("It trains on events received up to this moment, whoever goes on with it."),
     )
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     error = models.TextField(_("error"), blank=True)

@@ -1,0 +1,108 @@
+"""The model version that this process computes slates with.
+
+Loaded once and kept; which version is active is asked again at every batch (one small query), so that a worker
+picks up an activation without a restart. A version that cannot be loaded is written on its row for the operators,
+and the version that was active before it goes on serving.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+
+from recommender.core.errors import ArtefactError
+from recommender.models import ModelVersion
+from recommender.pipeline.artefacts import fetch_version
+from recommender.selectors.versions import get_active_version, list_fallbacks
+
+if TYPE_CHECKING:
+    from recommender.core.serving import Recommender
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class ActiveModel:
+    """A version in memory, ready to be bound to a catalogue."""
+
+    version_id: int
+    recommender: "Recommender"
+
+
+class _Loaded:
+    """What this process holds: one version, and when it last failed to load which ones."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.model: ActiveModel | None = None
+        self.failed: dict[int, float] = {}
+
+
+_process = _Loaded()
+
+
+def get_active(device: str | None = None) -> ActiveModel | None:
+    """Return the active version, loaded on `device` (default: the setting); None where there is none to serve.
+
+    While the active version cannot be loaded (missing, damaged or foreign files), the last one before it that can
+    be serves instead; the failed one is tried again once a minute.
+    """
+    version = get_active_version()
+    with _process.lock:
+        if version is None:
+            _process.model = None
+            return None
+        for candidate in _candidates(version):
+            if _process.model is not None and _process.model.version_id == candidate.pk:
+                return _process.model
+            if model := _load(candidate, device or settings.DEVICE):
+                _process.model = model
+                return model
+        _process.model = None
+        return None
+
+
+def forget_active() -> None:
+    """Drop what this process holds, as a fresh process would start."""
+    with _process.lock:
+        _process.model = None
+        _process.failed.clear()
+
+
+def _candidates(version: ModelVersion) -> list[ModelVersion]:
+    if version.pk in _process.failed:
+        return [version, *list_fallbacks()]
+    if _process.model is not None and _process.model.version_id == version.pk:
+        return [version]  # the usual case costs one query
+    return [version, *list_fallbacks()]
+
+
+def _load(version: ModelVersion, device: str) -> ActiveModel | None:
+    if time.monotonic() - _process.failed.get(version.pk, -RETRY_SECONDS) < RETRY_SECONDS:
+        return None
+    from recommender.core.serving import Recommender
+
+    try:
+        folder = fetch_version(version.artefact, sha256=version.sha256)
+        recommender = Recommender.load(folder, device=device)
+    except (ArtefactError, OSError) as error:
+        _process.failed[version.pk] = time.monotonic()
+        logger.error(
+            "model version cannot be loaded", extra={"version": version.pk, "error": str(error)}
+        )
+        _note_problem(version, str(error))
+        return None
+    _process.failed.pop(version.pk, None)
+    _note_problem(version, "")
+    logger.info("model version loaded", extra={"version": version.pk, "device": device})
+    return ActiveModel(version.pk, recommender)
+
+
+def _note_problem(version: ModelVersion, problem: str) -> None:
+    if version.problem != problem:
+        ModelVersion.objects.filter(pk=version.pk).update(problem=problem)

@@ -1,0 +1,151 @@
+"""Model versions between the artefact storage (local folder or S3) and this machine's own copy.
+
+A version in the storage is a folder of the files that `recommender.core.artefact` writes. The manifest goes last
+and vouches for the others, so a folder without one is not a version; a row that names a folder is written only
+after all of it is stored.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from recommender.core.artefact import MANIFEST, NAMES, WEIGHTS, read_manifest
+from recommender.core.errors import ArtefactError, CorruptArtefact, IncompatibleArtefact
+
+logger = logging.getLogger(__name__)
+
+FILES = (WEIGHTS, NAMES, MANIFEST)  # the order of storing
+KEPT_COPIES = 4
+_BLOCK = 1 << 20
+
+
+def artefact_storage() -> Storage:
+    """The storage that all machines of an installation share."""
+    return storages["artefacts"]
+
+
+def local_copies() -> Path:
+    """The folder in which this machine keeps its copies of versions."""
+    return Path(settings.ATTUNE_HOME) / "cache" / "versions"
+
+
+def store_version(folder: Path, name: str) -> None:
+    """Put the version in `folder` into the artefact storage as `name`, whole or not at all.
+
+    Raises OSError (for example a full disk) or the storage's own error; then nothing of it stays behind.
+    """
+    storage = artefact_storage()
+    if isinstance(storage, FileSystemStorage):
+        _place(folder, Path(storage.path(name)))
+        return
+    try:
+        for file in FILES:
+            with (folder / file).open("rb") as content:
+                storage.save(f"{name}/{file}", File(content))
+    except BaseException:
+        delete_version(name)
+        raise
+
+
+def delete_version(name: str) -> None:
+    """Remove a version from the artefact storage, manifest first. Missing files are no error."""
+    storage = artefact_storage()
+    for file in reversed(FILES):
+        with contextlib.suppress(OSError):
+            storage.delete(f"{name}/{file}")
+    if isinstance(storage, FileSystemStorage):
+        shutil.rmtree(storage.path(name), ignore_errors=True)
+
+
+def fetch_version(name: str, *, sha256: str) -> Path:
+    """Return this machine's verified copy of the version `name`, copying it from the storage where needed.
+
+    Raises CorruptArtefact where files are missing or altered, IncompatibleArtefact where the manifest is of another
+    format, or where the weights are sound but not those (`sha256`) that were registered under this name.
+    """
+    target = local_copies() / name
+    if target.is_dir():
+        try:
+            _verify(target, sha256)
+        except ArtefactError as error:
+            logger.warning("local copy discarded", extra={"artefact": name, "error": str(error)})
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            os.utime(target)
+            return target
+    fresh = target.with_name(f".{name}.{uuid.uuid4().hex}")
+    fresh.mkdir(parents=True)
+    try:
+        for file in FILES:
+            _download(f"{name}/{file}", fresh / file)
+        _verify(fresh, sha256)
+        with contextlib.suppress(OSError):  # another process of this machine was quicker
+            fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    _prune_copies(keep=target)
+    return target
+
+
+def _place(folder: Path, target: Path) -> None:
+    """Copy into a neighbour of the target, flush to the disk, then rename."""
+    fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fresh.mkdir()
+        for file in FILES:
+            with (folder / file).open("rb") as source, (fresh / file).open("wb") as copy:
+                shutil.copyfileobj(source, copy, _BLOCK)
+                copy.flush()
+                os.fsync(copy.fileno())
+        if target.exists():
+            shutil.rmtree(target)
+        fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _download(name: str, target: Path) -> None:
+    storage = artefact_storage()
+    try:
+        with storage.open(name, "rb") as source, target.open("wb") as copy:
+            for chunk in source.chunks(_BLOCK):
+                copy.write(chunk)
+    except FileNotFoundError as error:
+        raise CorruptArtefact(f"{name}: not in the artefact storage") from error
+
+
+def _verify(folder: Path, sha256: str) -> None:
+    manifest = read_manifest(folder)
+    if manifest.sha256.get(WEIGHTS) != sha256:
+        raise IncompatibleArtefact(
+            f"{folder.name}/{MANIFEST}: describes other weights than those registered for this version"
+        )
+    for file in (WEIGHTS, NAMES):
+        if _hash(folder / file) != manifest.sha256.get(file):
+            raise CorruptArtefact(f"{folder.name}/{file}: SHA-256 differs from the manifest's")
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorruptArtefact(f"{path.name}: {error.strerror or error}") from error
+
+
+def _prune_copies(*, keep: Path) -> None:
+    copies = [path for path in local_copies().iterdir() if not path.name.startswith(".")]
+    copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in copies[KEPT_COPIES:]:
+        if path != keep:
+            shutil.rmtree(path, ignore_errors=True)
