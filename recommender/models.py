@@ -153,6 +153,12 @@ class TrainingRun(models.Model):
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
         ordering = ["-pk"]
+        constraints = [
+            # Runs wait for one another: two workers that claim at once must not both train.
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status="running"), name="recommender_one_running"
+            ),
+        ]
         indexes = [
             # Read by the sweeper: queued runs and those whose worker is gone.
             models.Index(

@@ -10,6 +10,29 @@ def get_active_version() -> ModelVersion | None:
     return ModelVersion.objects.defer("manifest", "metrics", "gate").filter(is_active=True).first()
 
 
+def get_serving_version_id() -> int | None:
+    """The version that fresh slates carry; None where none is active or workers cannot load the active one.
+
+    While it cannot be loaded, an earlier version or the syllabus serves, and slates must not count as stale because
+    of that: they would be computed again and again.
+    """
+    return (
+        ModelVersion.objects.filter(is_active=True, problem="").values_list("pk", flat=True).first()
+    )
+
+
+def get_roll_back_target() -> ModelVersion | None:
+    """The version to go back to: the ledger read as a stack, on which rolling back pops."""
+    stack: list[int] = []
+    for version, reason in Activation.objects.order_by("pk").values_list("version_id", "reason"):
+        if reason == "roll_back" and version in stack:
+            del stack[stack.index(version) + 1 :]
+        else:
+            stack.append(version)
+    earlier = [version for version in stack[:-1] if version != stack[-1]]
+    return ModelVersion.objects.filter(pk=earlier[-1]).first() if earlier else None
+
+
 def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
     """Versions that were active before the present one, last first: what serves while the active one can't be loaded."""
     ledger = Activation.objects.select_related("version").order_by("-pk")[: 10 * limit]
@@ -20,3 +43,11 @@ def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
 def list_versions() -> QuerySet[ModelVersion]:
     """All versions, newest first."""
     return ModelVersion.objects.select_related("run", "parent").order_by("-pk")
+
+
+def list_candidates() -> QuerySet[ModelVersion]:
+    """Versions newer than the active one that were never active, newest first."""
+    candidates = ModelVersion.objects.filter(activations=None).order_by("-pk")
+    if (active := get_active_version()) is not None:
+        candidates = candidates.filter(pk__gt=active.pk)
+    return candidates
