@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from content.models import Concept, Course, Item
+from learners.querysets import AssignmentQuerySet, EnrolmentQuerySet, GroupQuerySet
 
 
 class User(AbstractUser):
@@ -84,6 +85,8 @@ class Group(models.Model):
     synthetic = models.BooleanField(_("synthetic"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    objects = GroupQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("group")
         verbose_name_plural = _("groups")
@@ -137,6 +140,8 @@ class Enrolment(models.Model):
         related_name="enrolments",
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = EnrolmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("enrolment")
@@ -326,6 +331,8 @@ class Assignment(models.Model):
     due = models.DateTimeField(_("due"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+
+    objects = AssignmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("assignment")

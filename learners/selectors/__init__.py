@@ -1,0 +1,30 @@
+"""Everything that reads: what a learner studies, has done and may see; what her teacher sees of it."""
+
+from learners.selectors.history import HistoryRow, read_history, stream_events
+from learners.selectors.overview import overview_group
+from learners.selectors.people import find_person
+from learners.selectors.progress import read_activity, read_progress, summarise_progress
+from learners.selectors.rules import LearnerRules, list_rules
+from learners.selectors.studies import (
+    find_studied_items,
+    get_studied_item,
+    list_learner_courses,
+    list_offered_courses,
+)
+
+__all__ = [
+    "HistoryRow",
+    "LearnerRules",
+    "find_person",
+    "find_studied_items",
+    "get_studied_item",
+    "list_learner_courses",
+    "list_offered_courses",
+    "list_rules",
+    "overview_group",
+    "read_activity",
+    "read_history",
+    "read_progress",
+    "stream_events",
+    "summarise_progress",
+]

@@ -1,0 +1,15 @@
+"""Finding people by what others know of them."""
+
+from learners.models import User
+
+
+def find_person(*, username: str = "", email: str = "") -> User | None:
+    """Return the active person of this user name or email address (case does not count in an address).
+
+    An address that several accounts share finds nobody: it must not be guessed who is meant.
+    """
+    people = User.objects.filter(is_active=True)
+    if username:
+        return people.filter(username=username).first()
+    found = list(people.filter(email__iexact=email)[:2]) if email else []
+    return found[0] if len(found) == 1 else None

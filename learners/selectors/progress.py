@@ -1,0 +1,150 @@
+"""How far a learner has come: items done by course, answers by concept, what she did lately."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from content.models import Concept, Course
+from learners.models import Event, ItemProgress
+
+# A concept is a struggle where fewer than half of her latest answers on it were right. Five answers forget a bad
+# start after a few right ones, three are the least that tell a pattern from a slip, and what is older than three
+# months says little of today.
+_LATEST, _LEAST, _DAYS = 5, 3, 90
+
+_STRUGGLES = f"""
+WITH answers AS (
+    SELECT event.actor_id, taught.concept_id, event.success,
+           row_number() OVER (PARTITION BY event.actor_id, taught.concept_id
+                              ORDER BY event.occurred_at DESC, event.id DESC) AS nth
+      FROM learners_event AS event
+      JOIN content_item AS item ON item.id = event.item_id
+      JOIN content_item_concepts AS taught ON taught.item_id = item.id
+     WHERE event.actor_id = ANY(%s) AND item.course_id = ANY(%s)
+       AND event.verb = 'answered' AND event.graded
+       AND event.occurred_at > now() - interval '{_DAYS} days')
+SELECT actor_id, concept_id, concept.slug, concept.title, COUNT(*), COUNT(*) FILTER (WHERE success)
+  FROM answers JOIN content_concept AS concept ON concept.id = concept_id
+ WHERE nth <= {_LATEST}
+ GROUP BY actor_id, concept_id, concept.slug, concept.title
+HAVING COUNT(*) >= {_LEAST} AND 2 * COUNT(*) FILTER (WHERE success) < COUNT(*)
+ ORDER BY actor_id, COUNT(*) FILTER (WHERE success)::float / COUNT(*), concept.title
+"""  # noqa: S608  the numbers are constants
+
+
+class ProgressRow(NamedTuple):
+    """What a learner's events on one item add up to."""
+
+    learner_id: int
+    item_id: int
+    first_at: datetime
+    last_at: datetime
+    completed_at: datetime | None
+    attempts: int
+    right: int
+    last_right: bool | None
+    wrong_streak: int
+
+
+class Struggle(NamedTuple):
+    """A concept that a learner fails at: the latest answers on it and how many of them were right."""
+
+    id: int
+    slug: str
+    title: str
+    answers: int
+    right: int
+
+
+def read_progress(learner_ids: Collection[int]) -> list[ProgressRow]:
+    """Return the progress of these learners on every item they met, sorted by learner and item."""
+    rows = (
+        ItemProgress.objects.filter(learner__in=list(learner_ids))
+        .order_by("learner_id", "item_id")
+        .values_list(*ProgressRow._fields)
+    )
+    return [ProgressRow(*row) for row in rows]
+
+
+def list_struggles(
+    *, learner_ids: Collection[int], course_ids: Collection[int]
+) -> dict[int, list[Struggle]]:
+    """Return, for each learner, the concepts of these courses that she fails at, worst first.
+
+    That is: of her latest five graded answers of the last 90 days on items that teach it there are at least three,
+    and fewer than half were right.
+    """
+    struggles: dict[int, list[Struggle]] = {learner: [] for learner in learner_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(_STRUGGLES, [list(struggles), list(course_ids)])
+        for learner, *concept in cursor.fetchall():
+            struggles[learner].append(Struggle(*concept))
+    return struggles
+
+
+def summarise_progress(*, learner_id: int, course_ids: Collection[int]) -> dict[str, Any]:
+    """Return `{"courses", "concepts", "struggling"}` of one learner over these courses, in four queries.
+
+    courses: `id, slug, title, done, total, seconds`, counting published items; concepts that she has answered on:
+    `id, slug, title, right, attempts`; struggling: as `list_struggles`.
+    """
+    totals = dict(
+        Course.objects.filter(pk__in=course_ids)
+        .annotate(total=Count("items", filter=Q(items__published=True)))
+        .values_list("pk", "total")
+    )
+    mine = Q(items__progress__learner=learner_id, items__published=True)
+    courses = (
+        Course.objects.filter(pk__in=course_ids)
+        .annotate(
+            done=Count(
+                "items__progress", filter=mine & Q(items__progress__completed_at__isnull=False)
+            ),
+            seconds=Sum("items__progress__seconds", filter=mine, default=0.0),
+        )
+        .order_by("title", "pk")
+        .values("id", "slug", "title", "done", "seconds")
+    )
+    answered = Q(items__progress__learner=learner_id, items__course__in=course_ids)
+    concepts = (
+        Concept.objects.filter(answered)
+        .annotate(
+            right=Sum("items__progress__right", filter=answered),
+            attempts=Sum("items__progress__attempts", filter=answered),
+        )
+        .filter(attempts__gt=0)
+        .order_by("title", "pk")
+        .values("id", "slug", "title", "right", "attempts")
+    )
+    struggles = list_struggles(learner_ids=[learner_id], course_ids=course_ids)
+    return {
+        "courses": [{**course, "total": totals[course["id"]]} for course in courses],
+        "concepts": list(concepts),
+        "struggling": [struggle._asdict() for struggle in struggles[learner_id]],
+    }
+
+
+def read_activity(
+    *, learner_id: int, course_ids: Collection[int], limit: int = 20
+) -> QuerySet[Event, Any]:
+    """Return her newest events in these courses but impressions: `id, verb, occurred_at, success, item, title`.
+
+    `success` is the server's own grading, null where a client merely claims it.
+    """
+    return (
+        Event.objects.filter(actor=learner_id, item__course__in=course_ids)
+        .exclude(verb=Event.Verb.SHOWN)
+        .order_by("-occurred_at", "-pk")
+        .values(
+            "id",
+            "verb",
+            "occurred_at",
+            "success",
+            "graded",
+            slug=F("item__slug"),
+            title=F("item__title"),
+        )
+    )[:limit]

@@ -1,0 +1,1 @@
+"""Everything that writes: events and attempts, freshness, groups and their rules, accounts."""

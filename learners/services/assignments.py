@@ -1,0 +1,69 @@
+"""Teachers' rules: study this, keep it on top, or never show it."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
+
+from content.models import Concept, Item
+from learners.models import Assignment, Group, User
+from learners.services.freshness import mark_dirty
+
+
+@transaction.atomic
+def give_assignment(
+    *,
+    group: Group,
+    teacher: User,
+    rule: str,
+    items: Collection[Item] = (),
+    concept: Concept | None = None,
+    learners: Collection[User] = (),
+    due: datetime | None = None,
+) -> Assignment:
+    """Give the group (or `learners` of it) a rule on `items`, or on all of its courses' items that teach `concept`.
+
+    Raises ValidationError naming the field: exactly one of items and concept; both from the group's own courses;
+    learners who are members; a due date for assigned work only.
+    """
+    if bool(items) == (concept is not None):
+        raise ValidationError({"items": [_("Give either items or a concept.")]})
+    if due is not None and rule != Assignment.Rule.ASSIGN:
+        raise ValidationError({"due": [_("Only assigned work can be due.")]})
+    group = Group.objects.select_for_update().get(pk=group.pk)
+    offered = Item.objects.filter(course__in=group.courses.all())
+    own = set(offered.filter(pk__in=[item.pk for item in items]).values_list("pk", flat=True))
+    if slugs := sorted(item.slug for item in items if item.pk not in own):
+        raise ValidationError(
+            {"items": [_("Not in this group's courses: %(slugs)s.") % {"slugs": ", ".join(slugs)}]}
+        )
+    if concept is not None and not offered.filter(concepts=concept).exists():
+        raise ValidationError({"concept": [_("No item of this group's courses teaches it.")]})
+    members = set(group.memberships.values_list("learner", flat=True))
+    if strangers := sorted(one.username for one in learners if one.pk not in members):
+        raise ValidationError(
+            {"learners": [_("Not in this group: %(names)s.") % {"names": ", ".join(strangers)}]}
+        )
+    assignment = Assignment.objects.create(
+        group=group, teacher=teacher, rule=rule, concept=concept, due=due
+    )
+    assignment.items.set(items)
+    assignment.learners.set(learners)
+    mark_dirty(learner_ids={one.pk for one in learners} or members)
+    return assignment
+
+
+@transaction.atomic
+def withdraw_assignment(*, assignment: Assignment) -> None:
+    """End a rule; it is kept, so that what learners were shown while it held can be explained."""
+    held = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    if held.withdrawn_at is not None:
+        return
+    held.withdrawn_at = timezone.now()
+    held.save(update_fields=["withdrawn_at"])
+    named = set(held.learners.values_list("pk", flat=True))
+    members = set(held.group.memberships.values_list("learner", flat=True))
+    mark_dirty(learner_ids=named or members)
