@@ -1,1 +1,5 @@
-urlpatterns: list = []
+"""The recommender's part of the API."""
+
+from recommender.api import operators
+
+urlpatterns = [*operators.router.urls]
