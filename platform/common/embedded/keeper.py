@@ -5,7 +5,6 @@ the last holder is gone, by whatever death, so no count can go wrong.
 """
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -82,7 +81,3 @@ def _end_orphans(places: Places) -> None:
             processes.end(process, valkey.STOP if folder == places.valkey_data else postgres.STOP)
     if home_is_gone and places.as_root:
         postgres.stop(places)
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

@@ -114,7 +114,7 @@ def _ensure_keeper(places: Places) -> None:
     source_root = str(Path(__file__).resolve().parents[2])
     with log.open("ab") as output:
         code = subprocess.run(
-            [sys.executable, "-m", "common.embedded.keeper", str(places.home)],
+            [sys.executable, "-m", "common.embedded", str(places.home)],
             cwd="/",
             env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": source_root},
             stdin=subprocess.DEVNULL,

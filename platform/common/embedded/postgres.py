@@ -77,7 +77,7 @@ def start(places: Places, *, durable: bool = True) -> None:
         if _postmaster(places) is None:
             _clear_remains(places)
             if not (places.postgres_data / "PG_VERSION").exists():
-                _initialise(places, account, output, log)
+                _initialise(places, account, output, durable=durable)
             _configure(places, account, durable=durable)
             # pg_ctl waits for the server; its time limit is for a recovery after a crash.
             arguments = ["start", "-w", "-s", "-t", str(_START_SECONDS)]
@@ -128,14 +128,15 @@ def _clear_remains(places: Places) -> None:
         path.unlink(missing_ok=True)
 
 
-def _initialise(places: Places, account: Account, output: IO[bytes], log: Path) -> None:
+def _initialise(places: Places, account: Account, output: IO[bytes], *, durable: bool) -> None:
     """Create the cluster beside its place and move it there whole, so that none is half-made."""
     fresh = places.cluster / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     arguments = ["-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--auth=peer", "--locale=C"]
     arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    arguments += [] if durable else ["--no-sync"]
     if account.run("initdb", arguments, cwd=places.cluster, output=output):
-        raise with_log("PostgreSQL's initdb failed", log)
+        raise with_log("PostgreSQL's initdb failed", places.logs / "postgres.log")
     fresh.rename(places.postgres_data)
 
 

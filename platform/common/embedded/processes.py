@@ -6,6 +6,7 @@ kernel adds " (deleted)" to it once that folder is gone.
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ def find(pid_file: Path, folder: Path) -> psutil.Process | None:
         return None
     with suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
-        if _is_alive(process) and process.cwd() == str(folder):
+        if is_alive(process) and process.cwd() == str(folder):
             return process
     return None
 
@@ -41,7 +42,7 @@ def find_all(folder: Path, *, deleted: bool = False) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.cwd() == wanted and _is_alive(process):
+            if process.pid != os.getpid() and process.cwd() == wanted and is_alive(process):
                 found.append(process)
     return found
 
@@ -49,16 +50,13 @@ def find_all(folder: Path, *, deleted: bool = False) -> list[psutil.Process]:
 def end(process: psutil.Process, steps: Sequence[tuple[signal.Signals, float]]) -> None:
     """Send each signal in turn, waiting the given seconds for the process to go."""
     for number, seconds in steps:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-            process.wait(seconds)
-        except psutil.NoSuchProcess:
-            return
-        except psutil.TimeoutExpired:
-            if not _is_alive(process):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not is_alive(process):
                 return
-        else:
-            return
+            time.sleep(0.01)
 
 
 def end_strays(folder: Path) -> None:
@@ -67,6 +65,9 @@ def end_strays(folder: Path) -> None:
         end(process, [(signal.SIGKILL, 10.0)])
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    # A container without an init process leaves zombies, which still have a pid.
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether the process still runs; one that only waits for its parent's notice does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

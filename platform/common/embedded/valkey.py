@@ -15,6 +15,7 @@ from common.embedded.errors import EmbeddedError, with_log
 from common.embedded.logs import open_log
 from common.embedded.places import Places
 
+_DUMP = "dump.rdb"
 _START_SECONDS = 60.0
 STOP = [(signal.SIGTERM, 20.0), (signal.SIGKILL, 10.0)]
 
@@ -27,24 +28,16 @@ def start(places: Places) -> None:
     if answers(places):
         return
     log = places.logs / "valkey.log"
-    if _server(places) is None:
-        processes.end_strays(places.valkey_data)
-        places.valkey_socket.unlink(missing_ok=True)
-        with open_log(log) as output:
-            code = subprocess.run(
-                [str(_program()), "-"],
-                cwd=places.valkey_data,
-                env={"LC_ALL": "C", "TZ": "UTC"},
-                input=_configuration(places, log).encode(),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                umask=0o077,
-                check=False,
-            ).returncode
-        if code:
-            raise with_log("Valkey did not start", log)
-    _wait_until_it_answers(places, log)
+    try:
+        _start(places, log)
+    except EmbeddedError:
+        dump = places.valkey_data / _DUMP
+        if not dump.exists():
+            raise
+        # A disk that filled up can leave a dump that cannot be read. What it held were nudges,
+        # and the database knows what is to be done.
+        dump.replace(dump.with_name(f"{_DUMP}.damaged"))
+        _start(places, log)
 
 
 def stop(places: Places) -> None:
@@ -67,6 +60,28 @@ def answers(places: Places) -> bool:
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
         return False
+
+
+def _start(places: Places, log: Path) -> None:
+    if _server(places) is None:
+        processes.end_strays(places.valkey_data)
+        places.valkey_socket.unlink(missing_ok=True)
+        _pid_file(places).unlink(missing_ok=True)
+        with open_log(log) as output:
+            code = subprocess.run(
+                [str(_program()), "-"],
+                cwd=places.valkey_data,
+                env={"LC_ALL": "C", "TZ": "UTC"},
+                input=_configuration(places, log).encode(),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                umask=0o077,
+                check=False,
+            ).returncode
+        if code:
+            raise with_log("Valkey did not start", log)
+    _wait_until_it_answers(places, log)
 
 
 def _server(places: Places) -> psutil.Process | None:
@@ -95,12 +110,11 @@ def _configuration(places: Places, log: Path) -> str:
         "pidfile": _quote(_pid_file(places)),
         "logfile": _quote(log),
         "dir": _quote(places.valkey_data),
-        "dbfilename": "dump.rdb",
+        "dbfilename": _DUMP,
         "save": "60 1",
         "appendonly": "no",
         "databases": "64",
-        # A queue must never lose messages to make room, and a full disk must not stop it:
-        # what it holds are nudges, and the database knows what is to be done.
+        # A queue must never lose messages to make room, and a full disk must not stop it.
         "maxmemory-policy": "noeviction",
         "stop-writes-on-bgsave-error": "no",
     }
