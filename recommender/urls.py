@@ -1,5 +1,14 @@
-"""The recommender's part of the API."""
+from django.urls import path
 
 from recommender.api import operators
+from recommender.api.recommendations import FeedbackView, RecommendationsView
 
-urlpatterns = [*operators.router.urls]
+urlpatterns = [
+    path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
+    path(
+        "recommendations/<uuid:slate>/feedback/",
+        FeedbackView.as_view(),
+        name="recommendation-feedback",
+    ),
+    *operators.router.urls,
+]
