@@ -1,0 +1,39 @@
+"""The graph of prerequisites."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
+
+from content.models import Prerequisite
+
+Node = TypeVar("Node", bound=Hashable)
+
+
+def prerequisite_map() -> dict[int, set[int]]:
+    """Return the ids of each concept's direct prerequisites; concepts without any are absent."""
+    graph: dict[int, set[int]] = {}
+    for concept, prerequisite in Prerequisite.objects.values_list("concept_id", "prerequisite_id"):
+        graph.setdefault(concept, set()).add(prerequisite)
+    return graph
+
+
+def find_cycle(graph: Mapping[Node, Iterable[Node]]) -> list[Node] | None:
+    """Return a cycle as [a, b, …, a], or None. Linear in edges, and no recursion however deep the graph."""
+    finished: set[Node] = set()
+    for start in graph:
+        if start in finished:
+            continue
+        path, on_path = [start], {start}
+        ahead = [iter(graph.get(start, ()))]
+        while ahead:
+            following = next(ahead[-1], None)
+            if following is None:
+                ahead.pop()
+                on_path.discard(path[-1])
+                finished.add(path.pop())
+            elif following in on_path:
+                return [*path[path.index(following) :], following]
+            elif following not in finished:
+                path.append(following)
+                on_path.add(following)
+                ahead.append(iter(graph.get(following, ())))
+    return None

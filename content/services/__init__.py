@@ -1,0 +1,37 @@
+"""Writes to the catalogue, for every app above, the API, the admin and commands."""
+
+from content.services.catalogue import (
+    create_concept,
+    create_course,
+    create_item,
+    create_section,
+    set_published,
+    update_concept,
+    update_course,
+    update_item,
+    update_section,
+)
+from content.services.concepts import PrerequisiteCycle, set_prerequisites
+from content.services.importing import ImportReport, import_content
+from content.services.questions import InvalidQuestions, set_questions
+from content.services.vectors import compute_text_hashes, store_vectors
+
+__all__ = [
+    "ImportReport",
+    "InvalidQuestions",
+    "PrerequisiteCycle",
+    "compute_text_hashes",
+    "create_concept",
+    "create_course",
+    "create_item",
+    "create_section",
+    "import_content",
+    "set_prerequisites",
+    "set_published",
+    "set_questions",
+    "store_vectors",
+    "update_concept",
+    "update_course",
+    "update_item",
+    "update_section",
+]

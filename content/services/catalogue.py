@@ -1,0 +1,198 @@
+"""Writes to courses, sections, items and concepts.
+
+Every `create_…` and `update_…` validates what it writes and raises Django's ValidationError, its messages
+by field; InvalidQuestions and PrerequisiteCycle come from their own services. An update tells whether it
+changed anything, and writes nothing where it did not. Whatever changes the text of items has it encoded
+again after commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max, Model, QuerySet
+from django.utils.translation import gettext as _
+
+from content.models import Concept, Course, Item, Section
+from content.services.concepts import set_prerequisites
+from content.services.questions import set_questions
+from content.services.vectors import compute_text_hashes
+from content.text import is_storable
+
+COURSE_FIELDS = frozenset(
+    {
+        *("slug", "title", "language", "summary", "description", "subject", "audience"),
+        *("licence", "authors", "translation_of", "published", "synthetic"),
+    }
+)
+SECTION_FIELDS = frozenset({"slug", "title", "summary", "parent", "position"})
+CONCEPT_FIELDS = frozenset({"slug", "title", "description"})
+ITEM_FIELDS = frozenset(
+    {
+        *("course", "section", "slug", "title", "kind", "position", "body", "file"),
+        *("minutes", "difficulty", "published"),
+    }
+)
+
+
+def create_course(**fields: Any) -> Course:
+    """Create a course from COURSE_FIELDS; `slug` and `title` at least."""
+    course = Course()
+    _write(course, fields, COURSE_FIELDS)
+    return course
+
+
+def update_course(*, course: Course, **fields: Any) -> bool:
+    """Change COURSE_FIELDS of a course."""
+    return _write(course, fields, COURSE_FIELDS)
+
+
+def create_section(*, course: Course, **fields: Any) -> Section:
+    """Create a section of `course` from SECTION_FIELDS; `slug` and `title` at least."""
+    section = Section(course=course)
+    _write(section, fields, SECTION_FIELDS)
+    return section
+
+
+def update_section(*, section: Section, **fields: Any) -> bool:
+    """Change SECTION_FIELDS of a section."""
+    return _write(section, fields, SECTION_FIELDS)
+
+
+@transaction.atomic
+def create_concept(*, prerequisites: Iterable[Concept] = (), **fields: Any) -> Concept:
+    """Create a concept from CONCEPT_FIELDS; `slug` and `title` at least."""
+    concept = Concept()
+    _write(concept, fields, CONCEPT_FIELDS)
+    set_prerequisites(concept=concept, prerequisites=prerequisites)
+    return concept
+
+
+@transaction.atomic
+def update_concept(
+    *,
+    concept: Concept,
+    prerequisites: Iterable[Concept] | None = None,
+    notify: bool = True,
+    **fields: Any,
+) -> bool:
+    """Change CONCEPT_FIELDS of a concept and, where given, its prerequisites. For `notify` see create_item."""
+    retitled = "title" in fields and fields["title"] != concept.title
+    changed = _write(concept, fields, CONCEPT_FIELDS)
+    if prerequisites is not None:
+        changed |= set_prerequisites(concept=concept, prerequisites=prerequisites)
+    if retitled:
+        compute_text_hashes(concept.items.values_list("pk", flat=True), notify=notify)
+    return changed
+
+
+@transaction.atomic
+def create_item(
+    *,
+    course: Course,
+    concepts: Iterable[Concept] = (),
+    questions: Sequence[Mapping[str, Any]] = (),
+    notify: bool = True,
+    **fields: Any,
+) -> Item:
+    """Create an item of `course` from ITEM_FIELDS; `slug`, `title` and `kind` at least.
+
+    Without a position it is the last of its course. Questions have the shape of
+    `services.questions.QuestionData`. With `notify=False` the caller, who writes many, has the workers told
+    once of new text.
+    """
+    if "position" not in fields:
+        last = course.items.aggregate(last=Max("position"))["last"]
+        fields["position"] = 0 if last is None else last + 1
+    item = Item()
+    _write(item, {**fields, "course": course}, ITEM_FIELDS)
+    item.concepts.set(concepts)
+    set_questions(item=item, questions=questions)
+    refresh_text_hash(item, notify=notify)
+    return item
+
+
+@transaction.atomic
+def update_item(
+    *,
+    item: Item,
+    concepts: Iterable[Concept] | None = None,
+    questions: Sequence[Mapping[str, Any]] | None = None,
+    notify: bool = True,
+    **fields: Any,
+) -> bool:
+    """Change ITEM_FIELDS of an item and, where given, all of its concepts or all of its questions.
+
+    For `notify` see create_item.
+    """
+    was_kind = item.kind
+    changed = _write(item, fields, ITEM_FIELDS)
+    if concepts is not None:
+        wanted = list(concepts)
+        if {concept.pk for concept in wanted} != {concept.pk for concept in item.concepts.all()}:
+            item.concepts.set(wanted)
+            changed = True
+    if questions is None and item.kind != was_kind:
+        # A kind without questions, or with another number of them, must not slip through.
+        questions = [
+            {
+                "prompt": question.prompt,
+                "answer_type": question.answer_type,
+                "key": question.key,
+                "hints": question.hints,
+                "explanation": question.explanation,
+            }
+            for question in item.questions.all()
+        ]
+    if questions is not None:
+        changed |= set_questions(item=item, questions=questions)
+    if changed:
+        refresh_text_hash(item, notify=notify)
+    return changed
+
+
+def set_published(items: QuerySet[Item], *, published: bool) -> int:
+    """Publish or withdraw items, and return how many changed. Nothing that people did on them is lost."""
+    return items.exclude(published=published).update(published=published)
+
+
+def refresh_text_hash(item: Item, *, notify: bool = True) -> None:
+    """Bring the hash of one item up to date, on the object as well."""
+    compute_text_hashes([item.pk], notify=notify)
+    item.refresh_from_db(fields=["text_hash"])
+
+
+def _write(row: Model, fields: Mapping[str, Any], allowed: frozenset[str]) -> bool:
+    if unknown := sorted(set(fields) - allowed):
+        raise TypeError(f"unknown fields of {row._meta.label}: {', '.join(unknown)}")
+    changed = [name for name, value in fields.items() if getattr(row, name, None) != value]
+    for name in changed:
+        setattr(row, name, fields[name])
+    if row.pk and not changed:
+        return False
+    _refuse_unstorable(fields)
+    _refuse_foreign_section(row)
+    row.full_clean()
+    row.save()
+    return True
+
+
+def _refuse_unstorable(fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        texts = value if isinstance(value, list) else [value]
+        if not all(is_storable(text) for text in texts if isinstance(text, str)):
+            raise ValidationError({name: _("Contains a character that cannot be stored (NUL).")})
+
+
+def _refuse_foreign_section(row: Model) -> None:
+    if isinstance(row, Item) and row.section and row.section.course_id != row.course_id:
+        raise ValidationError({"section": _("Belongs to another course.")})
+    if isinstance(row, Section) and row.parent:
+        if row.parent.course_id != row.course_id:
+            raise ValidationError({"parent": _("Belongs to another course.")})
+        above: Section | None = row.parent
+        while above is not None:
+            if above == row:
+                raise ValidationError({"parent": _("Lies in this very section.")})
+            above = above.parent
