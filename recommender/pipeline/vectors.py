@@ -5,9 +5,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
+
 from content.selectors import list_missing_vectors, read_texts
 from content.services import compute_text_hashes, store_vectors
-from django.conf import settings
 
 if TYPE_CHECKING:
     from recommender.core.text import TextEncoder

@@ -1,0 +1,40 @@
+"""The events of all learners as a log on disk, streamed from the database in bounded memory."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from learners.selectors import stream_events
+from recommender.core.catalogue import Catalogue
+from recommender.core.events import EventLog, Writer
+from recommender.pipeline.coding import encode_rows
+from recommender.selectors.exploration import read_explored
+
+
+def export_events(
+    folder: Path,
+    *,
+    catalogue: Catalogue,
+    until: datetime,
+    on_page: Callable[[int], None] | None = None,
+) -> EventLog:
+    """Write every event received up to `until` to `folder`, and open it memory-mapped.
+
+    Whoever has been erased is not in it, because nothing of hers is in the database. Memory holds one page of rows and
+    the explored impressions, whatever the number of events. `on_page(events so far)` may raise to end the export.
+    """
+    row_of = {int(key): row for key, row in catalogue.row_of.items()}
+    explored = read_explored(until=until)
+    written = 0
+    with Writer(folder) as writer:
+        for page in stream_events(received_until=until):
+            learner, columns = encode_rows(page, row_of)
+            items = np.array([row.item_id for row in page], dtype=np.int64)
+            columns["explored"] = explored.mark(learner, items, columns["time"])
+            writer.append(learner, columns)
+            written += len(page)
+            if on_page is not None:
+                on_page(written)
+        return writer.close()
