@@ -64,10 +64,9 @@ def mark_dirty(*, learner_ids: Iterable[int], active: bool = False) -> None:
     ids = sorted(set(learner_ids))
     if not ids:
         return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_MARK, {"ids": ids, "active": active})
-        enqueue_on_commit(REFRESH_LEARNERS)
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"ids": ids, "active": active})
+    enqueue_on_commit(REFRESH_LEARNERS)
 
 
 def claim_stale(

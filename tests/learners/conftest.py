@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from content.models import Concept, Course, Item, Question
 from learners.models import Group
 from learners.services.groups import add_course, add_learner, create_group

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from content.models import Course, Item
 from learners import selectors
 from learners.models import Event, Group, ItemProgress
