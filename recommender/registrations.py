@@ -1,5 +1,34 @@
-"""What the recommender stores of one person, for export and erasure."""
+"""What the recommender tells the apps below it: what it stores of one person, and that it listens to events."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from common.privacy import PersonalData, register_personal_data
+
+ORDER = 20
+"""Before learners erases the events that slates and feedback refer to."""
 
 
 def register() -> None:
     """Called once, when the app is ready."""
+    from learners.services.events import register_listener
+    from recommender.services.impressions import record_impressions
+
+    register_personal_data(
+        PersonalData(app="recommender", export=_export, erase=_erase, order=ORDER)
+    )
+    register_listener(record_impressions)
+
+
+def _export(user_id: int) -> Iterator[tuple[str, Any]]:
+    from recommender.selectors.personal import export_feedback, export_impressions, export_slates
+
+    yield "slates", export_slates(learner_id=user_id)
+    yield "impressions", export_impressions(learner_id=user_id)
+    yield "feedback", export_feedback(learner_id=user_id)
+
+
+def _erase(user_id: int) -> int:
+    from recommender.services.personal import erase_person
+
+    return erase_person(learner_id=user_id)

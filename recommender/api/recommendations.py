@@ -1,0 +1,95 @@
+"""`recommendations/`: what to study next and why, and what the learner says of it."""
+
+import uuid
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recommender.serializers.recommendations import (
+    AcceptedFeedbackSerializer,
+    FeedbackSerializer,
+    RecommendationQuery,
+    RecommendationsSerializer,
+)
+from recommender.services.feedback import record_feedback
+from recommender.services.recommendations import get_recommendations
+
+_ITEM = ("slug", "title", "kind", "course")
+
+
+class RecommendationsView(APIView):
+    """What to study next."""
+
+    @extend_schema(
+        operation_id="recommendations_retrieve",
+        parameters=[RecommendationQuery],
+        responses=RecommendationsSerializer,
+        tags=["recommendations"],
+    )
+    def get(self, request: Request) -> Response:
+        """Return the learner's newest slate as she may see it now; one of the syllabus if she has none yet.
+
+        Every reason has at least one sentence; `evidence` names the events (with their items), or the concept,
+        that it rests on. A course that she isn't enrolled in, or that doesn't exist, has no items.
+        """
+        query = RecommendationQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        found = get_recommendations(
+            learner_id=request.user.pk,
+            course_slug=query.validated_data.get("course"),
+            limit=query.validated_data["limit"],
+        )
+        # Built by hand: a serializer would cost more than everything else of this request.
+        return Response(
+            {
+                "slate": found.slate,
+                "model_version": found.model_version,
+                "computed_at": found.computed_at,
+                "stale": found.stale,
+                "items": [_describe(asdict(item)) for item in found.items],
+            }
+        )
+
+
+class FeedbackView(APIView):
+    """What the learner says of an item of a slate."""
+
+    @extend_schema(
+        operation_id="recommendations_feedback_create",
+        parameters=[OpenApiParameter("slate", uuid.UUID, OpenApiParameter.PATH)],
+        request=FeedbackSerializer,
+        responses={202: AcceptedFeedbackSerializer},
+        tags=["recommendations"],
+    )
+    def post(self, request: Request, slate: uuid.UUID) -> Response:
+        """Store feedback; a newer slate follows.
+
+        `known` hides the item for good and `not_now` for 24 hours, `too_hard` and `too_easy` move the success that her
+        exercises should promise. Sent again with the same id, it changes nothing.
+        """
+        data = FeedbackSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        feedback = record_feedback(
+            learner_id=request.user.pk,
+            slate_id=slate,
+            uid=data.validated_data.get("id"),
+            item_slug=data.validated_data["item"],
+            signal=data.validated_data["signal"],
+            comment=data.validated_data["comment"],
+        )
+        return Response({"id": feedback.uid}, status=202)
+
+
+def _describe(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rank": item["rank"],
+        "item": {name: item[name] for name in _ITEM},
+        "score": item["score"],
+        "predicted_success": item["predicted_success"],
+        "retrievability": item["retrievability"],
+        "reasons": item["reasons"],
+    }

@@ -1,0 +1,183 @@
+"""Refresh: stale learners are claimed, read in one snapshot, scored in one forward pass, and given new slates.
+
+Safe to run twice and in many workers: a learner is claimed by one worker at a time, and what a worker wrote about her
+counts only while it still held that claim. Nothing is lost when it dies: the claim runs out, she is still stale.
+"""
+
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from learners.services.freshness import (
+    claim_stale,
+    mark_clean_batch,
+    release_claims,
+    renew_claims,
+)
+from recommender import metrics
+from recommender.models import Slate
+from recommender.pipeline.active import ActiveModel, get_active
+from recommender.pipeline.slates import make_slates
+from recommender.selectors.freshness import list_outdated, read_counts
+from recommender.selectors.situations import Read, read_situations
+from recommender.services.slates import store_slates
+
+logger = logging.getLogger(__name__)
+
+POISON_SECONDS: Final = 60.0
+"""A learner whose slate cannot be computed is left alone for so long."""
+
+# These say nothing about the learners of the batch: it is given back and tried again as a whole.
+_NOT_THEIR_FAULT: Final = (OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
+
+
+@dataclass
+class Refreshed:
+    """What became of claimed learners."""
+
+    stored: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)  # taken over by another worker, or gone
+    failed: set[int] = field(default_factory=set)
+
+    def __iadd__(self, other: "Refreshed") -> "Refreshed":
+        self.stored |= other.stored
+        self.lost |= other.lost
+        self.failed |= other.failed
+        return self
+
+
+def refresh_stale(*, outdated: bool = False, seconds: float = 60.0) -> tuple[Refreshed, bool]:
+    """Refresh stale learners, in batches, until none is left that nobody works on, or `seconds` are over.
+
+    With `outdated` also those who were active lately and whose slates are of another version than the active one.
+    Returns what became of them, and whether there may be more to do.
+    """
+    worker = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    total = Refreshed()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        model = get_active()
+        extra = _outdated(model) if outdated else []
+        claimed = claim_stale(
+            worker=worker,
+            limit=settings.REFRESH_BATCH,
+            lease_seconds=settings.LEASE_SECONDS,
+            extra_ids=extra,
+        )
+        if not claimed:
+            return total, False
+        try:
+            total += refresh_claimed(claimed, worker=worker, model=model)
+        except BaseException:
+            # Not after an error of the connection itself: then the leases run out by themselves.
+            if connection.is_usable():
+                release_claims(worker=worker)
+            raise
+    return total, True
+
+
+def refresh_claimed(
+    learner_ids: Sequence[int], *, worker: str, model: ActiveModel | None
+) -> Refreshed:
+    """Refresh learners that `worker` has claimed, in one pass.
+
+    Where the pass fails, it is tried on each half, so that one learner whose data nobody foresaw costs the others
+    a delay and not their slates; she herself is tried again after a minute.
+    """
+    started = time.monotonic()
+    try:
+        done = _refresh_together(learner_ids, worker=worker, model=model)
+    except _NOT_THEIR_FAULT:
+        raise
+    except Exception:
+        if len(learner_ids) == 1:
+            logger.exception("slate not computed", extra={"learner": learner_ids[0]})
+            renew_claims(worker=worker, learner_ids=learner_ids, lease_seconds=POISON_SECONDS)
+            metrics.FAILED_LEARNERS.inc()
+            return Refreshed(failed=set(learner_ids))
+        logger.warning("batch failed, trying its halves", exc_info=True)
+        half = len(learner_ids) // 2
+        done = Refreshed()
+        for part in (learner_ids[:half], learner_ids[half:]):
+            held = renew_claims(
+                worker=worker, learner_ids=part, lease_seconds=settings.LEASE_SECONDS
+            )
+            done.lost |= set(part) - held
+            if held:
+                done += refresh_claimed(sorted(held), worker=worker, model=model)
+        return done
+    metrics.observe_batch(learners=len(done.stored), seconds=time.monotonic() - started)
+    return done
+
+
+def _refresh_together(
+    learner_ids: Sequence[int], *, worker: str, model: ActiveModel | None
+) -> Refreshed:
+    seqs, reads = read_snapshot(learner_ids)
+    slates = make_slates(
+        list(reads.values()),
+        seqs=seqs,
+        model=model,
+        now=timezone.now(),
+        on_progress=_Renewal(worker, learner_ids),
+    )
+    return _write(slates, seqs=seqs, worker=worker)
+
+
+def read_snapshot(learner_ids: Sequence[int]) -> tuple[dict[int, int], dict[int, Read]]:
+    """Return dirty_seq and situation of each learner, all as of one moment; the gone are left out.
+
+    Inside a transaction of the caller it is the caller's isolation that holds.
+    """
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        counts = read_counts(learner_ids=learner_ids)
+        reads = read_situations(learner_ids=list(counts), now=timezone.now())
+    return {learner: dirty for learner, (dirty, _clean) in counts.items()}, dict(reads)
+
+
+def _write(slates: Sequence[Slate], *, seqs: dict[int, int], worker: str) -> Refreshed:
+    """Store slates and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
+    with transaction.atomic():
+        held = mark_clean_batch(worker=worker, seqs=seqs)
+        store_slates([slate for slate in slates if slate.learner_id in held], now=timezone.now())
+    return Refreshed(stored=held, lost=set(seqs) - held)
+
+
+class _Renewal:
+    """Keeps the claims of a batch alive while it is worked on."""
+
+    def __init__(self, worker: str, learner_ids: Sequence[int]) -> None:
+        self.worker = worker
+        self.learner_ids = learner_ids
+        self.renewed = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self.renewed > settings.LEASE_SECONDS / 3:
+            renew_claims(
+                worker=self.worker,
+                learner_ids=self.learner_ids,
+                lease_seconds=settings.LEASE_SECONDS,
+            )
+            self.renewed = time.monotonic()
+
+
+def _outdated(model: ActiveModel | None) -> list[int]:
+    if model is None:
+        return []
+    return list_outdated(
+        version_id=model.version_id, now=timezone.now(), limit=settings.REFRESH_BATCH
+    )

@@ -1,0 +1,330 @@
+"""From situations to slates: one forward pass for the batch, then ranking and reasons for each learner."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from learners.selectors import HistoryRow
+from recommender import reasons
+from recommender.core.catalogue import Catalogue
+from recommender.core.ranking import Ranking, RankingConfig, rank
+from recommender.models import Slate
+from recommender.pipeline.active import ActiveModel
+from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
+from recommender.pipeline.history import to_log
+from recommender.selectors.situations import Read
+from recommender.services.slates import name_cited_events
+from recommender.services.syllabus import (
+    as_candidates,
+    common_reasons,
+    enforce_rules,
+    make_syllabus_slate,
+)
+from recommender.standing import Standing, assess
+from recommender.storage import KEPT, pack_contributions, pack_history
+
+if TYPE_CHECKING:
+    from recommender.core.serving import BoundRecommender
+
+PREDICTED: Final = 200
+"""P(correct) is predicted for so many exercises a learner: the best by affinity."""
+CITED: Final = 2
+"""So many items of her history are named as reasons for an entry."""
+LEAST_SHARE: Final = 0.1
+"""An item of her history is no reason for an entry to which it contributed less than this."""
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The active version over the catalogue as it is, kept while neither changes."""
+
+    version_id: int
+    fingerprint: str
+    recommender: "BoundRecommender"
+
+
+_bound: list[_Bound] = []
+
+
+def make_slates(
+    reads: Sequence[Read],
+    *,
+    seqs: Mapping[int, int],
+    model: ActiveModel | None,
+    now: datetime,
+    on_progress: Callable[[], None] = lambda: None,
+) -> list[Slate]:
+    """Return one slate for each learner, not stored yet.
+
+    Of the model for those who have done anything, else (and without a model) of the syllabus. `on_progress` is
+    called between the steps.
+    """
+    loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
+    standings = {
+        read.situation.learner: assess(loaded.outline, read.situation, now=now) for read in reads
+    }
+    on_progress()
+    modelled = [read for read in reads if model is not None and read.history]
+    slates = [
+        make_syllabus_slate(
+            loaded.outline,
+            read.situation,
+            standings[read.situation.learner],
+            started=bool(read.history),
+            seq=seqs[read.situation.learner],
+            version_id=model.version_id if model else None,
+            now=now,
+        )
+        for read in reads
+        if model is None or not read.history
+    ]
+    if model is not None and modelled:
+        slates += _make_model_slates(
+            modelled, standings, loaded, model, seqs=seqs, now=now, on_progress=on_progress
+        )
+    name_cited_events(slates)
+    return slates
+
+
+def forget_bound() -> None:
+    """Drop what this process holds, as a fresh process would start."""
+    _bound.clear()
+
+
+def _bind(model: ActiveModel, loaded: LoadedCatalogue) -> "BoundRecommender":
+    wanted = (model.version_id, loaded.fingerprint)
+    if not _bound or (_bound[0].version_id, _bound[0].fingerprint) != wanted:
+        _bound[:] = [_Bound(*wanted, model.recommender.bind(loaded.catalogue))]
+    return _bound[0].recommender
+
+
+def _make_model_slates(
+    reads: Sequence[Read],
+    standings: Mapping[int, Standing],
+    loaded: LoadedCatalogue,
+    model: ActiveModel,
+    *,
+    seqs: Mapping[int, int],
+    now: datetime,
+    on_progress: Callable[[], None],
+) -> list[Slate]:
+    outline = loaded.outline
+    bound = _bind(model, loaded)
+    log = to_log([read.history for read in reads], outline.row_of)
+    clock = now.timestamp()
+    scores = bound.score(log, now=clock)
+    on_progress()
+    ordered = [standings[read.situation.learner] for read in reads]
+    exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
+    predicted = bound.predict_success(log, exercises, now=clock)
+    on_progress()
+
+    keys = [uuid.uuid4() for _read in reads]
+    rankings: list[Ranking] = []
+    for place, (read, standing) in enumerate(zip(reads, ordered, strict=True)):
+        success = np.full(outline.rows, np.nan)
+        success[exercises[place]] = predicted[place]
+        success[0] = np.nan
+        rankings.append(
+            _rank(
+                standing,
+                loaded,
+                affinity=scores.affinity[place],
+                success=success,
+                target=read.situation.target_success,
+                key=keys[place],
+            )
+        )
+        if place % 64 == 0:
+            on_progress()
+    longest = max(len(ranking.items) for ranking in rankings)
+    items = np.zeros((len(reads), longest), dtype=np.int64)
+    for place, ranking in enumerate(rankings):
+        items[place, : len(ranking.items)] = ranking.items
+    told = scores.contributions(items, top=KEPT) if longest else None
+    on_progress()
+    slates = []
+    for place, (read, standing, ranking) in enumerate(zip(reads, ordered, rankings, strict=True)):
+        count = len(ranking.items)
+        events = told.event[place, :count] if told else np.zeros((0, KEPT), dtype=np.int32)
+        shares = told.share[place, :count] if told else np.zeros((0, KEPT), dtype=np.float32)
+        success = dict(zip(exercises[place].tolist(), predicted[place].tolist(), strict=True))
+        learner = read.situation.learner
+        slates.append(
+            Slate(
+                id=keys[place],
+                learner_id=learner,
+                model_version_id=model.version_id,
+                source=Slate.Source.MODEL,
+                computed_at=now,
+                seq=seqs[learner],
+                entries=_make_entries(
+                    ranking,
+                    standing=standing,
+                    loaded=loaded,
+                    history=read.history,
+                    events=events,
+                    shares=shares,
+                    success=success,
+                ),
+                exploration=_describe_exploration(ranking, loaded),
+                history=pack_history(np.array([row.event_id for row in read.history])),
+                contributions=pack_contributions(events, shares),
+            )
+        )
+    return slates
+
+
+def _choose_exercises(
+    affinity: NDArray[np.float32], standings: Sequence[Standing], gradable: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """[B, up to 200] eligible exercises, best affinity first, those without missing prerequisites before the others.
+
+    Padded with row 0.
+    """
+    chosen = []
+    for place, standing in enumerate(standings):
+        rows = np.flatnonzero(standing.eligible & gradable)
+        order = np.lexsort((-affinity[place, rows], standing.missing[rows] > 0))
+        chosen.append(rows[order[:PREDICTED]])
+    table = np.zeros((len(standings), max(map(len, chosen), default=0)), dtype=np.int64)
+    for place, rows in enumerate(chosen):
+        table[place, : len(rows)] = rows
+    return table
+
+
+def _rank(
+    standing: Standing,
+    loaded: LoadedCatalogue,
+    *,
+    affinity: NDArray[np.float32],
+    success: NDArray[np.float64],
+    target: float,
+    key: uuid.UUID,
+) -> Ranking:
+    """Rank one learner's candidates; the slate's key seeds what is drawn, so that it can be drawn again."""
+    outline = loaded.outline
+    candidates = as_candidates(
+        outline, standing, place=outline.order, affinity=affinity, success=success
+    )
+    ranking = rank(
+        candidates,
+        config=RankingConfig(epsilon=settings.EXPLORATION_RATE),
+        target_success=target,
+        rng=np.random.default_rng(key.int),
+        explore=not (candidates.assigned & standing.eligible).any(),
+        similarity=lambda rows: _similarity(loaded.catalogue, rows),
+    )
+    order = enforce_rules(ranking.items, standing)
+    return Ranking(
+        ranking.items[order],
+        ranking.score[order],
+        {name: values[order] for name, values in ranking.terms.items()},
+        ranking.exploration,
+    )
+
+
+def _similarity(catalogue: Catalogue, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[n, n] from 0 to 1: cosine of the items' texts, or the share of common concepts where there is no text."""
+    if catalogue.text is not None:
+        vectors = catalogue.text[rows].astype(np.float64)
+        return np.clip(vectors @ vectors.T, 0, 1)
+    taught = np.zeros((len(rows), len(catalogue.concept_keys)), dtype=np.float64)
+    for place, row in enumerate(rows):
+        taught[place, list(catalogue.concepts[row])] = 1
+    common = taught @ taught.T
+    sizes = taught.sum(axis=1)
+    union = sizes[:, None] + sizes[None, :] - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def _make_entries(
+    ranking: Ranking,
+    *,
+    standing: Standing,
+    loaded: LoadedCatalogue,
+    history: Sequence[HistoryRow],
+    events: NDArray[np.int32],
+    shares: NDArray[np.float32],
+    success: Mapping[int, float],
+) -> list[dict[str, Any]]:
+    outline = loaded.outline
+    explored = ranking.exploration.item if ranking.exploration else None
+    unexplored = 1 - settings.EXPLORATION_RATE
+    entries = []
+    for place, row in enumerate(ranking.items.tolist()):
+        predicted = success.get(row, np.nan)
+        known = bool(np.isfinite(predicted))
+        found = common_reasons(outline, standing, row)
+        if row == explored:
+            found.append(reasons.from_exploration())
+        found += _cite_events(history, events[place], shares[place])
+        if known:
+            found.append(reasons.from_success(predicted))
+        entries.append(
+            {
+                "item": int(outline.item_ids[row]),
+                "score": round(float(ranking.score[place]), 5),
+                "success": round(float(predicted), 4) if known else None,
+                "retrievability": None,
+                "terms": {
+                    name: round(float(values[place]), 5) for name, values in ranking.terms.items()
+                },
+                "again": bool(standing.review[row]),
+                "propensity": (
+                    ranking.exploration.probability
+                    if ranking.exploration and row == explored
+                    else unexplored
+                ),
+                "reasons": found
+                or [reasons.from_syllabus(course=int(outline.course_ids[row]), started=True)],
+            }
+        )
+    return entries
+
+
+def _cite_events(
+    history: Sequence[HistoryRow], events: NDArray[np.int32], shares: NDArray[np.float32]
+) -> list[reasons.Stored]:
+    """The items of her history that spoke most for an entry, each by the event that weighed most."""
+    spoke = [(int(e), float(s)) for e, s in zip(events, shares, strict=True) if e >= 0 and s > 0]
+    total = sum(share for _event, share in spoke)
+    by_item: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for event, share in spoke:
+        by_item[history[event].item_id].append((share / total, event))
+    ranked = sorted(by_item.values(), key=lambda parts: -sum(share for share, _event in parts))
+    cited = []
+    for parts in ranked[:CITED]:
+        share = sum(part for part, _event in parts)
+        if share < LEAST_SHARE:
+            break
+        row = history[max(parts)[1]]
+        cited.append(
+            reasons.from_event(
+                event=row.event_id,
+                verb=row.verb,
+                right=row.success if row.graded else None,
+                item=row.item_id,
+                at=row.occurred_at,
+                share=share,
+            )
+        )
+    return cited
+
+
+def _describe_exploration(ranking: Ranking, loaded: LoadedCatalogue) -> dict[str, Any] | None:
+    drawn = ranking.exploration
+    if drawn is None:
+        return None
+    return {
+        "slot": drawn.slot + 1,
+        "item": int(loaded.outline.item_ids[drawn.item]),
+        "probability": drawn.probability,
+    }

@@ -1,0 +1,74 @@
+"""Which slates are behind: counts of changes, and versions."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from learners.models import LearnerState
+from recommender.models import Slate
+from recommender.selectors.versions import get_serving_version_id
+
+RECENT: Final = timedelta(days=14)
+"""After an activation these are refreshed by the sweeper, the others at their next read."""
+
+
+def read_counts(*, learner_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return (dirty_seq, clean_seq) of those learners who have a state row."""
+    rows = LearnerState.objects.filter(learner__in=learner_ids)
+    return {
+        learner: (dirty, clean)
+        for learner, dirty, clean in rows.values_list("learner_id", "dirty_seq", "clean_seq")
+    }
+
+
+def list_outdated(*, version_id: int, now: datetime, limit: int) -> list[int]:
+    """Return learners, latest active first, whose newest slate is not of `version_id`, active in the last 14 days."""
+    newest = (
+        Slate.objects.filter(learner=OuterRef("learner_id"))
+        .order_by("-computed_at")
+        .annotate(version=Coalesce("model_version", 0))
+        .values("version")[:1]
+    )
+    return list(
+        LearnerState.objects.filter(active_at__gt=now - RECENT)
+        .annotate(version=Coalesce(Subquery(newest), -1))
+        .exclude(version=version_id)
+        .order_by("-active_at")
+        .values_list("learner_id", flat=True)[:limit]
+    )
+
+
+def measure_lag() -> tuple[int, float]:
+    """Return how many learners wait for a newer slate, and the seconds since the change that waits longest."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(dirty_at)), 0)
+              FROM learners_learnerstate WHERE dirty_seq > clean_seq
+            """
+        )
+        waiting, seconds = cursor.fetchone()
+    return int(waiting), max(float(seconds), 0.0)
+
+
+def count_waiting(*, now: datetime, limit: int) -> tuple[int, bool]:
+    """Return how many stale learners nobody works on (at most `limit`), and whether any recent one is outdated."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*) FROM (
+                SELECT FROM learners_learnerstate
+                 WHERE dirty_seq > clean_seq
+                   AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+                 LIMIT %s) AS waiting
+            """,
+            [limit],
+        )
+        (waiting,) = cursor.fetchone()
+    version = get_serving_version_id()
+    outdated = version is not None and bool(list_outdated(version_id=version, now=now, limit=1))
+    return int(waiting), outdated

@@ -1,0 +1,72 @@
+"""Everything that decides what learners may be offered, read for a whole batch at once."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from learners.selectors import (
+    HistoryRow,
+    list_learner_courses,
+    list_rules,
+    read_history,
+    read_progress,
+)
+from recommender.selectors.ledger import read_ledgers
+from recommender.standing import Answer, Progress, Situation
+
+HISTORY: Final = 512
+"""A learner's newest events that a refresh reads."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One learner's situation and the events that it was drawn from, oldest first."""
+
+    situation: Situation
+    history: Sequence[HistoryRow]
+
+
+def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[int, Read]:
+    """Return everything that a slate depends on, for each learner; a fixed number of queries.
+
+    Call it in a transaction that shows one moment, together with the reading of dirty_seq.
+    """
+    ids = sorted(set(learner_ids))
+    courses = list_learner_courses(ids)
+    rules = list_rules(ids)
+    ledgers = read_ledgers(learner_ids=ids, now=now)
+    history: dict[int, list[HistoryRow]] = defaultdict(list)
+    for row in read_history(ids, HISTORY):
+        history[row.learner_id].append(row)
+    progress: dict[int, list[Progress]] = defaultdict(list)
+    for done in read_progress(ids):
+        progress[done.learner_id].append(Progress(done.item_id, done.completed_at, done.right))
+    return {
+        learner: Read(
+            Situation(
+                learner=learner,
+                courses=frozenset(courses[learner]),
+                assigned=frozenset(rules[learner].assigned),
+                pinned=frozenset(rules[learner].pinned),
+                banned=frozenset(rules[learner].banned),
+                known=frozenset(ledgers[learner].known),
+                not_now=frozenset(ledgers[learner].not_now),
+                target_success=ledgers[learner].target_success,
+                progress=tuple(progress[learner]),
+                answers=_graded(history[learner]),
+            ),
+            history[learner],
+        )
+        for learner in ids
+    }
+
+
+def _graded(history: Sequence[HistoryRow]) -> tuple[Answer, ...]:
+    """Only what this server graded is believed."""
+    return tuple(
+        Answer(row.event_id, row.item_id, row.success, row.occurred_at)
+        for row in history
+        if row.graded and row.success is not None
+    )

@@ -1,0 +1,14 @@
+"""Erasing what the recommender stores of one person."""
+
+from django.db import transaction
+
+from recommender.models import Feedback, Impression, Slate
+
+
+def erase_person(*, learner_id: int) -> int:
+    """Delete a person's feedback, impressions and slates; returns how many rows went."""
+    with transaction.atomic():
+        return sum(
+            rows.filter(learner=learner_id).delete()[0]
+            for rows in (Feedback.objects, Impression.objects, Slate.objects)
+        )

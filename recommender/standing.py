@@ -1,0 +1,291 @@
+"""Where one learner stands in the catalogue: what she may be offered, what blocks it, what would help her.
+
+Pure functions on columns, without database and without torch: a worker uses them on the whole catalogue,
+the web process on the courses of a learner who has no slate yet.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+REST: Final = timedelta(days=1)
+"""What was completed isn't offered again before this, whatever the reason."""
+FIRST_REVIEW: Final = timedelta(days=3)
+LONGEST_REVIEW: Final = timedelta(days=96)
+WRONG_IN_A_ROW: Final = 3
+"""So many wrong answers on a concept, without a right one since, and she is failing at it."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The catalogue as columns over V rows (row 0 is PAD) and C concepts.
+
+    `teaches` and `needs` are pairs (item row, concept index). An item needs the direct prerequisites of the
+    concepts that it teaches, except those that it teaches itself.
+    """
+
+    item_ids: NDArray[np.int64]  # [V]
+    course_ids: NDArray[np.int64]  # [V]
+    order: NDArray[np.float64]  # [V] place in the order of its course
+    gradable: NDArray[np.bool_]  # [V]
+    published: NDArray[np.bool_]  # [V]
+    concept_ids: tuple[int, ...]  # C
+    teaches: tuple[NDArray[np.int64], NDArray[np.int64]]
+    needs: tuple[NDArray[np.int64], NDArray[np.int64]]
+    prerequisites: Mapping[int, frozenset[int]]  # by concept index
+
+    @property
+    def rows(self) -> int:
+        """V, including PAD."""
+        return len(self.item_ids)
+
+    @cached_property
+    def row_of(self) -> dict[int, int]:
+        """Row by item id."""
+        return {int(item): row for row, item in enumerate(self.item_ids) if row}
+
+    @cached_property
+    def concepts_of(self) -> dict[int, list[int]]:
+        """Concept indices by row."""
+        return _group(self.teaches[0], self.teaches[1])
+
+    @cached_property
+    def rows_of_concept(self) -> dict[int, NDArray[np.int64]]:
+        """Rows by concept index."""
+        grouped = _group(self.teaches[1], self.teaches[0])
+        return {concept: np.array(rows, dtype=np.int64) for concept, rows in grouped.items()}
+
+    def mask(self, items: Iterable[int]) -> NDArray[np.bool_]:
+        """[V] true for the given item ids; ids that the catalogue lacks are ignored."""
+        found = np.zeros(self.rows, dtype=bool)
+        found[[self.row_of[item] for item in items if item in self.row_of]] = True
+        return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A graded answer, as evidence."""
+
+    event: int  # primary key
+    item: int
+    right: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a learner did with one item so far."""
+
+    item: int
+    completed_at: datetime | None
+    right: int
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that decides what one learner may be offered, read in one snapshot."""
+
+    learner: int
+    courses: frozenset[int] = frozenset()
+    assigned: frozenset[int] = frozenset()
+    pinned: frozenset[int] = frozenset()
+    banned: frozenset[int] = frozenset()
+    known: frozenset[int] = frozenset()
+    not_now: frozenset[int] = frozenset()
+    target_success: float = 0.7
+    progress: tuple[Progress, ...] = ()
+    answers: tuple[Answer, ...] = ()  # oldest first
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """An item that teaches `concept`, because `failing` (which builds on it) goes wrong."""
+
+    concept: int
+    failing: int
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The outcome for one learner, as columns over the rows of the outline."""
+
+    eligible: NDArray[np.bool_]  # [V]
+    missing: NDArray[np.int64]  # [V] number of unmet prerequisite concepts
+    remedial: NDArray[np.float32]  # [V] 0 = no remedy
+    assigned: NDArray[np.bool_]  # [V] by a teacher
+    pinned: NDArray[np.bool_]  # [V] by a teacher
+    review: NDArray[np.bool_]  # [V] completed before and due again
+    remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
+
+
+def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing:
+    """Work out what a learner may be offered at `now`, what blocks it and what would help her.
+
+    Eligible is what is published, in a course she is enrolled in, not banned by a teacher, not known to her, not
+    put off within a day, and not completed, until it is due again.
+
+    Due again: an exercise or quiz answered right n times is due 3 · 2^(n-1) days after the last time (at most
+    96); other items don't become due by time. Whatever teaches a prerequisite of a concept that she is failing at
+    is due as a remedy one day after she completed it, if the last wrong answer came later.
+
+    A prerequisite concept is met when she completed (a lesson: finished, an exercise: answered right) or marked as
+    known an item that teaches it, or answered right in one of her last three answers on it; and always when nothing
+    that she could study teaches it. It isn't met while she is failing at it: when her last three answers on
+    it were wrong.
+    """
+    enrolled = np.isin(outline.course_ids, list(situation.courses))
+    offered = outline.published & enrolled & ~outline.mask(situation.banned)
+    offered[0] = False
+    completed, due = _completion(outline, situation.progress, now)
+    known = outline.mask(situation.known)
+    hidden = known | outline.mask(situation.not_now)
+
+    answers = _answers_by_concept(outline, situation.answers)
+    failing = {
+        concept: last
+        for concept, last in answers.items()
+        if len(last) == WRONG_IN_A_ROW and not any(answer.right for answer in last)
+    }
+    met = _met(outline, offered, completed | known, answers, failing)
+    rows, concepts = outline.needs
+    missing = np.bincount(rows, weights=~met[concepts], minlength=outline.rows).astype(np.int64)
+
+    rested = ~np.isin(outline.item_ids, _completed_within(situation.progress, now - REST))
+    remedies = _find_remedies(
+        outline,
+        situation,
+        allowed=offered & ~hidden & rested,
+        missing=missing,
+        met=met,
+        failing=failing,
+    )
+    remedial = np.zeros(outline.rows, dtype=np.float32)
+    for row in remedies:
+        # Reading about it again comes before being tested on it again.
+        remedial[row] = 0.8 if outline.gradable[row] else 1.0
+    open_again = completed & (due | (remedial > 0))
+    return Standing(
+        eligible=offered & ~hidden & (~completed | open_again),
+        missing=missing,
+        remedial=remedial,
+        assigned=outline.mask(situation.assigned),
+        pinned=outline.mask(situation.pinned),
+        review=open_again,
+        remedies=remedies,
+    )
+
+
+def is_due(*, gradable: bool, completed_at: datetime, right: int, now: datetime) -> bool:
+    """Tell whether what was completed is due again, remedies apart (see `assess`)."""
+    if not gradable:
+        return False
+    wait = min(FIRST_REVIEW * 2 ** min(max(right - 1, 0), 10), LONGEST_REVIEW)
+    return now >= completed_at + max(wait, REST)
+
+
+def _completion(
+    outline: Outline, progress: Iterable[Progress], now: datetime
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    completed = np.zeros(outline.rows, dtype=bool)
+    due = np.zeros(outline.rows, dtype=bool)
+    for entry in progress:
+        row = outline.row_of.get(entry.item)
+        if row is not None and entry.completed_at is not None:
+            completed[row] = True
+            due[row] = is_due(
+                gradable=bool(outline.gradable[row]),
+                completed_at=entry.completed_at,
+                right=entry.right,
+                now=now,
+            )
+    return completed, due
+
+
+def _completed_within(progress: Iterable[Progress], since: datetime) -> list[int]:
+    return [entry.item for entry in progress if entry.completed_at and entry.completed_at > since]
+
+
+def _answers_by_concept(outline: Outline, answers: Iterable[Answer]) -> dict[int, list[Answer]]:
+    """The last three answers on each concept, oldest first."""
+    found: dict[int, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        for concept in outline.concepts_of.get(outline.row_of.get(answer.item, 0), ()):
+            found[concept].append(answer)
+    return {concept: given[-WRONG_IN_A_ROW:] for concept, given in found.items()}
+
+
+def _met(
+    outline: Outline,
+    offered: NDArray[np.bool_],
+    done: NDArray[np.bool_],
+    answers: Mapping[int, list[Answer]],
+    failing: Mapping[int, list[Answer]],
+) -> NDArray[np.bool_]:
+    """[C] whether each concept counts as met."""
+    rows, concepts = outline.teaches
+    width = len(outline.concept_ids)
+    can_be_studied = np.bincount(concepts, weights=offered[rows], minlength=width) > 0
+    met = (np.bincount(concepts, weights=done[rows], minlength=width) > 0) | ~can_be_studied
+    met[[concept for concept, last in answers.items() if any(a.right for a in last)]] = True
+    met[[concept for concept in failing if can_be_studied[concept]]] = False
+    return met
+
+
+def _find_remedies(
+    outline: Outline,
+    situation: Situation,
+    *,
+    allowed: NDArray[np.bool_],
+    missing: NDArray[np.int64],
+    met: NDArray[np.bool_],
+    failing: Mapping[int, list[Answer]],
+) -> dict[int, Remedy]:
+    """Items that teach what a failing concept builds on.
+
+    Unmet direct prerequisites first, else the direct ones that count as met (she may have forgotten); where nothing
+    on them can be studied now, because something before them is missing or was completed today, what they build on.
+    """
+    done_at = {entry.item: entry.completed_at for entry in situation.progress}
+    found: dict[int, Remedy] = {}
+    for concept, answers in failing.items():
+        itself = outline.rows_of_concept[concept]
+        level = outline.prerequisites.get(concept, frozenset())
+        visited: set[int] = set()
+        while level - visited:
+            visited |= level
+            unmet = {one for one in level if not met[one]}
+            for group in (unmet, level - unmet):
+                rows = {
+                    int(row): one
+                    for one in sorted(group)
+                    for row in np.setdiff1d(outline.rows_of_concept.get(one, itself), itself)
+                    if allowed[row]
+                    and missing[row] == 0
+                    and _not_taken_since(done_at.get(int(outline.item_ids[row])), answers)
+                }
+                if rows:
+                    break
+            if rows:
+                for row, one in rows.items():
+                    found.setdefault(row, Remedy(one, concept, tuple(answers)))
+                break
+            level = frozenset().union(*(outline.prerequisites.get(p, ()) for p in level))
+    return found
+
+
+def _not_taken_since(completed_at: datetime | None, answers: list[Answer]) -> bool:
+    return completed_at is None or completed_at < answers[-1].at
+
+
+def _group(keys: NDArray[np.int64], values: NDArray[np.int64]) -> dict[int, list[int]]:
+    grouped: dict[int, list[int]] = defaultdict(list)
+    for key, value in zip(keys.tolist(), values.tolist(), strict=True):
+        grouped[key].append(value)
+    return dict(grouped)

@@ -1,0 +1,25 @@
+"""What beat sends, and how often. A message that is late or lost costs a delay, nothing else."""
+
+from typing import Any, Final
+
+from common import queue
+from django.conf import settings
+
+DAY: Final = 24 * 3600
+
+
+def build_schedule() -> dict[str, dict[str, Any]]:
+    """Return Celery's `beat_schedule`. A message expires before the next one, so that none pile up without a worker."""
+    every = {
+        queue.SWEEP_LEARNERS: settings.SWEEP_SECONDS,
+        queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
+        queue.PRUNE_SLATES: DAY,
+    }
+    return {
+        name: {
+            "task": name,
+            "schedule": float(seconds),
+            "options": {"queue": queue.QUEUE_OF[name], "expires": float(seconds)},
+        }
+        for name, seconds in every.items()
+    }

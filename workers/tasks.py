@@ -1,0 +1,55 @@
+"""Tasks: thin interfaces to the pipeline, found by name. Running one twice does no harm."""
+
+from typing import Any, Final
+
+from celery import Task, shared_task
+from common import queue
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+MOST_NUDGES: Final = 8
+
+# The database or the broker was away for a moment; the sweeper would find the work as well, but later.
+_RETRY: Final[dict[str, Any]] = {
+    "autoretry_for": (OperationalError, InterfaceError, ConnectionError),
+    "retry_backoff": 1,
+    "retry_backoff_max": 60,
+    "retry_jitter": True,
+    "max_retries": 5,
+}
+
+
+@shared_task(name=queue.REFRESH_LEARNERS, bind=True, soft_time_limit=240, time_limit=300, **_RETRY)
+def refresh_learners(self: Task, outdated: bool = False) -> None:
+    """Refresh whoever is stale; with `outdated` also who has a slate of another version."""
+    from recommender.pipeline.refresh import refresh_stale
+
+    _done, more = refresh_stale(outdated=outdated)
+    if more:
+        self.apply_async(args=(outdated,), queue=queue.REFRESH)
+
+
+@shared_task(name=queue.SWEEP_LEARNERS, soft_time_limit=60, time_limit=90, **_RETRY)
+def sweep_learners() -> None:
+    """Nudge the refresh for learners whose message was lost, whose worker died, or whose slate is of another version."""
+    from recommender.selectors.freshness import count_waiting
+
+    waiting, outdated = count_waiting(
+        now=timezone.now(), limit=MOST_NUDGES * settings.REFRESH_BATCH
+    )
+    batches = -(-waiting // settings.REFRESH_BATCH)
+    for number in range(max(batches, 1 if outdated else 0)):
+        refresh_learners.apply_async(
+            args=(outdated and number == 0,),
+            queue=queue.REFRESH,
+            expires=float(settings.SWEEP_SECONDS),
+        )
+
+
+@shared_task(name=queue.PRUNE_SLATES, soft_time_limit=3000, time_limit=3300, **_RETRY)
+def prune_slates() -> None:
+    """Delete slates that are too old to be asked about."""
+    from recommender.services.slates import prune_slates
+
+    prune_slates(now=timezone.now(), days=settings.SLATE_DAYS)
