@@ -53,3 +53,44 @@ def prune_slates() -> None:
     from recommender.services.slates import prune_slates
 
     prune_slates(now=timezone.now(), days=settings.SLATE_DAYS)
+
+
+@shared_task(name=queue.TRAIN_MODEL)
+def train_model() -> None:
+    """Carry out the training run that waits, or one that has lost its worker. No time limit: a lease watches it."""
+    from recommender.pipeline.training import run_next_training
+
+    run_next_training()
+
+
+@shared_task(name=queue.SWEEP_TRAINING_RUNS, soft_time_limit=60, time_limit=90, **_RETRY)
+def sweep_training_runs() -> None:
+    """Nudge a worker for runs that wait or have lost theirs, and for a candidate that the gate can judge now."""
+    from recommender.selectors.gate import find_candidate_to_judge
+    from recommender.selectors.training import find_waiting_run
+
+    if find_waiting_run() is not None:
+        train_model.apply_async(queue=queue.GPU, expires=float(settings.SWEEP_SECONDS))
+    if settings.ACTIVATION_GATE and find_candidate_to_judge(
+        needed=settings.ACTIVATION_GATE_MIN_EVENTS
+    ):
+        judge_candidate.apply_async(queue=queue.GPU, expires=float(settings.SWEEP_SECONDS))
+
+
+@shared_task(name=queue.JUDGE_CANDIDATE, **_RETRY)
+def judge_candidate() -> None:
+    """Compare the newest candidate with what serves, on what learners did since both were trained."""
+    from recommender.pipeline.gate import judge_candidate
+    from recommender.selectors.gate import find_candidate_to_judge
+
+    version = find_candidate_to_judge(needed=settings.ACTIVATION_GATE_MIN_EVENTS)
+    if settings.ACTIVATION_GATE and version is not None:
+        judge_candidate(version=version)
+
+
+@shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)
+def compute_text_vectors() -> None:
+    """Encode the texts of items that have no vector yet, in batches that are stored one by one."""
+    from recommender.pipeline.vectors import compute_vectors
+
+    compute_vectors()

@@ -18,6 +18,7 @@ REFRESH_LEARNERS: Final = "attune.refresh_learners"
 SWEEP_LEARNERS: Final = "attune.sweep_learners"
 TRAIN_MODEL: Final = "attune.train_model"
 SWEEP_TRAINING_RUNS: Final = "attune.sweep_training_runs"
+JUDGE_CANDIDATE: Final = "attune.judge_candidate"
 COMPUTE_TEXT_VECTORS: Final = "attune.compute_text_vectors"
 PRUNE_SLATES: Final = "attune.prune_slates"
 
@@ -26,6 +27,7 @@ QUEUE_OF: Final[dict[str, str]] = {
     SWEEP_LEARNERS: DEFAULT,
     TRAIN_MODEL: GPU,
     SWEEP_TRAINING_RUNS: DEFAULT,
+    JUDGE_CANDIDATE: GPU,
     COMPUTE_TEXT_VECTORS: GPU,
     PRUNE_SLATES: DEFAULT,
 }

@@ -9,7 +9,7 @@ import numpy as np
 from learners.selectors import stream_events
 from recommender.core.catalogue import Catalogue
 from recommender.core.events import EventLog, Writer
-from recommender.pipeline.coding import encode_rows
+from recommender.pipeline.history import to_columns
 from recommender.selectors.exploration import read_explored
 
 
@@ -30,9 +30,10 @@ def export_events(
     written = 0
     with Writer(folder) as writer:
         for page in stream_events(received_until=until):
-            learner, columns = encode_rows(page, row_of)
+            learner = np.array([row.learner_id for row in page], dtype=np.int64)
             items = np.array([row.item_id for row in page], dtype=np.int64)
-            columns["explored"] = explored.mark(learner, items, columns["time"])
+            columns = to_columns(page, row_of)
+            columns["explored"] = explored.mark(learner, items, columns["time"].astype(np.float64))
             writer.append(learner, columns)
             written += len(page)
             if on_page is not None:

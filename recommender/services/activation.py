@@ -5,6 +5,7 @@ readers find out by comparing.
 """
 
 import zlib
+from datetime import timedelta
 from typing import Any, Final
 
 from common.api.errors import Refused
@@ -12,6 +13,8 @@ from common.queue import SWEEP_LEARNERS, enqueue_on_commit
 from django.core.files.storage import storages
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from recommender.models import Activation, ModelVersion
@@ -65,6 +68,24 @@ def roll_back(*, by: Any | None = None) -> ModelVersion:
     if target is None:
         raise Refused(_("There is no earlier version to go back to."))
     return activate_version(version=target, by=by, reason=ROLL_BACK)
+
+
+@transaction.atomic
+def claim_verdict(*, version_id: int, seconds: float = 900.0) -> bool:
+    """Tell whether the caller may judge the version now; another worker may not for `seconds`, or until the verdict."""
+    version = ModelVersion.objects.select_for_update().get(pk=version_id)
+    until = parse_datetime(str(version.gate.get("judging_until") or ""))
+    now = timezone.now()
+    if until is not None and until > now:
+        return False
+    version.gate["judging_until"] = (now + timedelta(seconds=seconds)).isoformat()
+    version.save(update_fields=["gate"])
+    return True
+
+
+def record_verdict(*, version_id: int, gate: dict[str, Any]) -> None:
+    """Keep what the activation gate found."""
+    ModelVersion.objects.filter(pk=version_id).update(gate=gate)
 
 
 def _serialise() -> None:

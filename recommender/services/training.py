@@ -6,7 +6,7 @@ nothing more. Times are the database's, so that clocks of different machines don
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from common.api.errors import Refused
@@ -166,16 +166,6 @@ def close_cancelled_training(*, run_id: int, worker: str) -> None:
     """Close a run whose worker has stopped because it was asked to. Raises LostLease."""
     _close(run_id, worker, status=Status.CANCELLED)
     _begin_next()
-
-
-def nudge_training(*, now: datetime) -> bool:
-    """Wake a worker where a run waits and nobody trains, and return whether one was woken. For the sweeper."""
-    unfinished = TrainingRun.objects.filter(status__in=TrainingRun.UNFINISHED)
-    if not unfinished.exists() or unfinished.filter(lease_until__gt=now).exists():
-        return False
-    with transaction.atomic():
-        enqueue_on_commit(TRAIN_MODEL)
-    return True
 
 
 def _held(run_id: int, worker: str) -> Any:

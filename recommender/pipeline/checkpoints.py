@@ -1,0 +1,169 @@
+"""Checkpoints of a run in the artefact storage, so that any machine can go on where a lost worker stopped.
+
+Training writes a folder per phase, replaced as a whole after every epoch. Each state is shipped under a name of its
+own (`runs/<run>/<phase>/<epoch>/`), its history last: whoever takes the run over reads the newest state that has one.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import shutil
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage
+
+from recommender.pipeline.artefacts import artefact_storage
+
+logger = logging.getLogger(__name__)
+
+STATE: Final = "state.safetensors"
+HISTORY: Final = "history.json"
+MARK: Final = "run.json"
+WATCH_SECONDS: Final = 1.0
+
+
+def read_history(checkpoint: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return what happened in each epoch of each phase, from the folder that training writes."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(checkpoint.glob(f"*/{HISTORY}")):
+        with contextlib.suppress(OSError, ValueError, KeyError):  # being replaced: next time
+            history = json.loads(path.read_text(encoding="utf-8"))["history"]
+            metrics = history["metrics"]
+            found[path.parent.name] = [
+                {
+                    "loss": finite(loss),
+                    "metric": finite(metrics[place]) if place < len(metrics) else None,
+                }
+                for place, loss in enumerate(history["losses"])
+            ]
+    return {phase: rows for phase, rows in found.items() if not phase.endswith((".new", ".old"))}
+
+
+def finite(value: float | None) -> float | None:
+    """`value`, or None where it is no finite number, which JSON cannot carry."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+class Courier:
+    """Ships the phases of one run that have changed since they were last shipped.
+
+    While it is entered, a thread of its own does so, so that a slow storage delays neither training nor lease.
+    """
+
+    def __init__(self, run_id: int, checkpoint: Path) -> None:
+        self._root = f"runs/{run_id}"
+        self._checkpoint = checkpoint
+        self._shipped: dict[str, int] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"courier-{run_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(WATCH_SECONDS):
+            self.ship()
+
+    def ship(self) -> None:
+        """Bring the storage up to date. Raises nothing: an epoch that isn't shipped is trained again at worst."""
+        for phase, rows in read_history(self._checkpoint).items():
+            epoch = len(rows)
+            if epoch > self._shipped.get(phase, 0):
+                try:
+                    self._send(phase, epoch)
+                except Exception as error:
+                    logger.warning(
+                        "checkpoint not shipped", extra={"run": self._root, "error": str(error)}
+                    )
+                    continue
+                self._shipped[phase] = epoch
+
+    def _send(self, phase: str, epoch: int) -> None:
+        storage = artefact_storage()
+        folder = self._checkpoint / phase
+        target = f"{self._root}/{phase}/{epoch}"
+        with (folder / HISTORY).open("rb") as history, (folder / STATE).open("rb") as state:
+            if len(json.loads(history.read())["history"]["losses"]) != epoch:
+                return  # replaced between the two readings: its turn comes
+            history.seek(0)
+            mark = self._checkpoint / MARK
+            if mark.is_file() and not storage.exists(f"{self._root}/{MARK}"):
+                with mark.open("rb") as content:
+                    storage.save(f"{self._root}/{MARK}", File(content))
+            _delete_state(target)
+            storage.save(f"{target}/{STATE}", File(state))
+            storage.save(f"{target}/{HISTORY}", File(history))
+        for older in _epochs(f"{self._root}/{phase}"):
+            if older < epoch:
+                _delete_state(f"{self._root}/{phase}/{older}")
+
+
+def fetch_checkpoint(run_id: int, folder: Path) -> bool:
+    """Bring the newest shipped state of each phase into `folder`, and return whether there was one."""
+    root, storage = f"runs/{run_id}", artefact_storage()
+    shutil.rmtree(folder, ignore_errors=True)
+    if not storage.exists(f"{root}/{MARK}"):
+        return False
+    folder.mkdir(parents=True)
+    _download(f"{root}/{MARK}", folder / MARK)
+    for phase in storage.listdir(root)[0]:
+        complete = [
+            epoch
+            for epoch in _epochs(f"{root}/{phase}")
+            if storage.exists(f"{root}/{phase}/{epoch}/{HISTORY}")
+        ]
+        if complete:
+            (folder / phase).mkdir()
+            for file in (STATE, HISTORY):
+                _download(f"{root}/{phase}/{max(complete)}/{file}", folder / phase / file)
+    return True
+
+
+def delete_checkpoint(run_id: int) -> None:
+    """Remove what was shipped of a run that is finished."""
+    root, storage = f"runs/{run_id}", artefact_storage()
+    with contextlib.suppress(OSError):
+        for phase in storage.listdir(root)[0]:
+            for epoch in _epochs(f"{root}/{phase}"):
+                _delete_state(f"{root}/{phase}/{epoch}")
+        storage.delete(f"{root}/{MARK}")
+    if isinstance(storage, FileSystemStorage):
+        shutil.rmtree(storage.path(root), ignore_errors=True)
+
+
+def _epochs(folder: str) -> list[int]:
+    try:
+        names = artefact_storage().listdir(folder)[0]
+    except FileNotFoundError:
+        return []
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def _delete_state(target: str) -> None:
+    storage = artefact_storage()
+    for file in (HISTORY, STATE):
+        with contextlib.suppress(OSError):
+            storage.delete(f"{target}/{file}")
+    if isinstance(storage, FileSystemStorage):
+        shutil.rmtree(storage.path(target), ignore_errors=True)
+
+
+def _download(name: str, target: Path) -> None:
+    with artefact_storage().open(name, "rb") as source, target.open("wb") as copy:
+        for chunk in source.chunks(1 << 20):
+            copy.write(chunk)

@@ -1,0 +1,172 @@
+"""The activation gate: does a candidate rank what learners did next better than what serves now?
+
+Judged on events that neither the candidate nor the active version was trained on: each item that a learner met for the
+first time since, with everything before it as context. Better means that the paired 95% interval of the difference in
+NDCG@10 lies above zero, against the active version and against each simple ranker. Targets that were met through an
+exploration slot are counted apart as well, because the active version chose what else was shown.
+"""
+
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from django.conf import settings
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from recommender.core import metrics
+from recommender.core.errors import ArtefactError
+from recommender.core.evaluation import Cases, cases_at, rank_cases
+from recommender.core.events import EventLog
+from recommender.core.features import arrived_in_order, first_meeting, select_events
+from recommender.core.scoring import scorer
+from recommender.core.serving import Recommender
+from recommender.models import ModelVersion
+from recommender.pipeline.artefacts import fetch_version
+from recommender.pipeline.catalogue import load_catalogue
+from recommender.pipeline.comparison import compare, fit_simple_rankers
+from recommender.pipeline.export import export_events
+from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE, newest_event_id
+from recommender.selectors.versions import get_active_version
+from recommender.services.activation import (
+    BY_GATE,
+    activate_version,
+    claim_verdict,
+    record_verdict,
+)
+
+logger = logging.getLogger(__name__)
+
+MAX_CASES: Final = 20_000
+"""The newest so many are judged: enough for narrow intervals, and it bounds the time."""
+CANDIDATE: Final = "candidate"
+ACTIVE: Final = "active"
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    log: EventLog
+    cases: Cases
+    explored: NDArray[np.bool_]  # [C]
+    before: NDArray[np.bool_]  # [E] received within the data windows
+    candidates: torch.Tensor  # bool [V]
+
+
+def judge_candidate(*, version: ModelVersion) -> dict[str, Any] | None:
+    """Judge `version`, keep the verdict in its row, and activate it where it is better.
+
+    Returns what was found; None where another worker is judging it.
+    """
+    if not claim_verdict(version_id=version.pk):
+        return None
+    active = get_active_version()
+    since = max(version.data_until, active.data_until) if active else version.data_until
+    newest = newest_event_id()
+    folder = Path(tempfile.mkdtemp(prefix="gate-", dir=_scratch()))
+    try:
+        found = _judge(version, active, since=since, folder=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    found |= {
+        "since": since.isoformat(),
+        "needed": settings.ACTIVATION_GATE_MIN_EVENTS,
+        "against": active.pk if active else None,
+        "judged_at": timezone.now().isoformat(),
+        "event_id": newest,
+    }
+    record_verdict(version_id=version.pk, gate=found)
+    logger.info("gate", extra={"version": version.pk, "verdict": found["verdict"]})
+    if found["verdict"] == BETTER:
+        activate_version(version=version, reason=BY_GATE)
+    return found
+
+
+def _judge(
+    version: ModelVersion, active: ModelVersion | None, *, since: datetime, folder: Path
+) -> dict[str, Any]:
+    try:
+        candidate = _load(version)
+    except (ArtefactError, OSError) as error:
+        return {"verdict": UNUSABLE, "cases": 0, "error": str(error)}
+    evidence = _collect(since, folder, encoder=candidate.manifest.encoder)
+    count = len(evidence.cases)
+    if count < settings.ACTIVATION_GATE_MIN_EVENTS:
+        return {"verdict": NOT_ENOUGH, "cases": count}
+    rankers = fit_simple_rankers(
+        evidence.log,
+        train=evidence.before,
+        rows=len(evidence.candidates),
+        candidates=evidence.candidates,
+    )
+    rankers[CANDIDATE] = _score(candidate, evidence)
+    if active is not None:
+        try:
+            rankers[ACTIVE] = _score(_load(active), evidence)
+        except (ArtefactError, OSError) as error:
+            # What cannot be loaded serves nobody, so it is nothing to be compared with.
+            logger.warning("active version not comparable", extra={"error": str(error)})
+    ranks = {
+        name: rank_cases(score, evidence.log, evidence.cases, evidence.candidates)
+        for name, score in rankers.items()
+    }
+    found = compare(ranks, ours=CANDIDATE, learner=evidence.cases.learner)
+    better = all(diff["ndcg@10"]["low"] > 0 for diff in found["diff"].values())
+    found |= {
+        "verdict": BETTER if better else NOT_BETTER,
+        "cases": count,
+        "learners": len(np.unique(evidence.cases.learner)),
+        "explored": _explored(ranks, evidence.explored),
+    }
+    return found
+
+
+def _collect(since: datetime, folder: Path, *, encoder: str) -> _Evidence:
+    loaded = load_catalogue(encoder=encoder)
+    log = export_events(folder, catalogue=loaded.catalogue, until=timezone.now())
+    log = select_events(log, arrived_in_order(log))
+    cut = since.timestamp()
+    # A context is needed: the first thing somebody does says nothing of a ranker but its prior.
+    place = np.arange(len(log)) - np.repeat(log.offsets[:-1], np.diff(log.offsets))
+    offered = loaded.outline.published
+    targets = np.flatnonzero(
+        (log.received > cut) & first_meeting(log) & (place > 0) & offered[log.item]
+    )
+    newest = np.sort(targets[np.argsort(log.received[targets], kind="stable")[-MAX_CASES:]])
+    return _Evidence(
+        log=log,
+        cases=cases_at(log, newest),
+        explored=np.asarray(log.explored[newest]),
+        before=np.asarray(log.received <= cut),
+        candidates=torch.from_numpy(offered.copy()),
+    )
+
+
+def _score(recommender: Recommender, evidence: _Evidence) -> Any:
+    catalogue = load_catalogue(encoder=recommender.manifest.encoder).catalogue
+    return scorer(recommender.bind(catalogue), evidence.log)
+
+
+def _load(version: ModelVersion) -> Recommender:
+    folder = fetch_version(version.artefact, sha256=version.sha256)
+    return Recommender.load(folder, device=settings.DEVICE)
+
+
+def _explored(
+    ranks: dict[str, NDArray[np.float64]], explored: NDArray[np.bool_]
+) -> dict[str, Any] | None:
+    if not explored.any():
+        return None
+    found = {name: float(metrics.ndcg(rank[explored]).mean()) for name, rank in ranks.items()}
+    return {"cases": int(explored.sum()), "ndcg@10": found}
+
+
+def _scratch() -> Path:
+    folder = Path(settings.ATTUNE_HOME) / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,261 @@
+"""One training run in a worker: vectors, export, training, storing, candidate, gate.
+
+Whatever happens to the worker, the run goes on: its lease runs out, another worker claims it, fetches the last shipped
+checkpoint and continues. Whatever goes wrong in the run itself ends it with the error in its row.
+"""
+
+import errno
+import json
+import logging
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+
+from recommender.core.artefact import WEIGHTS, read_manifest
+from recommender.core.config import TrainConfig
+from recommender.core.errors import ArtefactError, BadDataError, Cancelled, CoreError
+from recommender.core.progress import Progress
+from recommender.core.serving import Recommender
+from recommender.core.training import TrainResult, train
+from recommender.models import TrainingRun
+from recommender.pipeline.artefacts import delete_version, fetch_version, store_version
+from recommender.pipeline.catalogue import load_catalogue
+from recommender.pipeline.checkpoints import (
+    Courier,
+    delete_checkpoint,
+    fetch_checkpoint,
+    finite,
+    read_history,
+)
+from recommender.pipeline.export import export_events
+from recommender.pipeline.gate import judge_candidate
+from recommender.pipeline.lease import Hold
+from recommender.pipeline.vectors import compute_vectors, load_encoder
+from recommender.selectors.versions import get_active_version
+from recommender.services.training import (
+    LostLease,
+    Produced,
+    claim_training_run,
+    close_cancelled_training,
+    fail_training,
+    finish_training,
+    release_training_lease,
+)
+
+logger = logging.getLogger(__name__)
+
+# What the phases of the core are called in the row; the others keep their names.
+PHASES = ("vectors", "export", "linear", "attention", "answers", "success", "mixture", "storing")
+
+
+class _Stopped(Exception):
+    """The run was cancelled or lost between two phases."""
+
+
+def run_next_training(*, worker: str | None = None) -> TrainingRun | None:
+    """Carry out the run that waits or has lost its worker; None where there is none, or another worker trains."""
+    worker = worker or f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    run = claim_training_run(worker=worker, lease_seconds=settings.LEASE_SECONDS)
+    if run is None:
+        return None
+    _Work(run, worker).do()
+    run.refresh_from_db()
+    if run.version is not None and settings.ACTIVATION_GATE:
+        judge_candidate(version=run.version)
+    return run
+
+
+def work_folder(run: TrainingRun) -> Path:
+    """Where a worker keeps the log and checkpoints of its try at a run; every try has its own."""
+    return Path(settings.ATTUNE_HOME) / "training" / f"{run.pk}-{run.takeovers}"
+
+
+class _Work:
+    """One worker's try at a run."""
+
+    def __init__(self, run: TrainingRun, worker: str) -> None:
+        self.run, self.worker = run, worker
+        self.folder = work_folder(run)
+        self.checkpoint = self.folder / "checkpoint"
+        self.courier = Courier(run.pk, self.checkpoint)
+        self.hold = Hold(
+            run_id=run.pk,
+            worker=worker,
+            lease_seconds=settings.LEASE_SECONDS,
+            read_history=self._history,
+        )
+
+    def do(self) -> None:
+        """Carry the run to its end, or leave it to the next worker."""
+        log = logger.getChild(str(self.run.pk))
+        log.info("training begins", extra={"worker": self.worker, "try": self.run.takeovers + 1})
+        kept = False
+        try:
+            with self.courier, self.hold:
+                produced = self._produce()
+            self._finish(produced)
+        except (_Stopped, Cancelled, LostLease):
+            kept = not self._close_cancelled()
+        except (OperationalError, InterfaceError) as error:
+            # The database is away, which says nothing about the run: whoever sees it back goes on.
+            log.warning("training interrupted", extra={"error": str(error)})
+            kept = True
+        except Exception as error:
+            log.exception("training failed")
+            self._fail(describe_error(error))
+        except BaseException:
+            release_training_lease(run_id=self.run.pk, worker=self.worker)
+            kept = True
+            raise
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not kept:
+                delete_checkpoint(self.run.pk)
+
+    def _produce(self) -> Produced:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        if self.run.takeovers:
+            fetch_checkpoint(self.run.pk, self.checkpoint)
+        self._phase("vectors")
+        compute_vectors(on_progress=self._counting("vectors"))
+        catalogue = load_catalogue(encoder=load_encoder().hash).catalogue
+        self._phase("export")
+        assert self.run.data_until is not None
+        log = export_events(
+            self.folder / "log",
+            catalogue=catalogue,
+            until=self.run.data_until,
+            on_page=lambda _done: self._stop_if_asked(),
+        )
+        parent, start = self._start()
+        result = self._train(log, catalogue, start)
+        self._phase("storing")
+        manifest = read_manifest(result.artefact)
+        described = json.loads(manifest.model_dump_json())  # without NaN, which jsonb refuses
+        name = f"run{self.run.pk}-{uuid.uuid4().hex[:12]}"
+        store_version(result.artefact, name)
+        return Produced(
+            artefact=name,
+            sha256=manifest.sha256[WEIGHTS],
+            manifest=described,
+            metrics=described["metrics"],
+            parent_id=parent,
+        )
+
+    def _train(self, log: Any, catalogue: Any, start: Path | None) -> TrainResult:
+        config = TrainConfig(
+            minutes=float(self.run.options.get("minutes", settings.TRAINING_MINUTES)),
+            seed=int(self.run.options.get("seed", 0)),
+        )
+
+        def attempt() -> TrainResult:
+            return train(
+                log,
+                catalogue,
+                config=config,
+                out=self.folder / "version",
+                checkpoint=self.checkpoint,
+                start_from=start,
+                on_progress=self._follow,
+                should_stop=self.hold.should_stop,
+                device=settings.DEVICE,
+            )
+
+        resumed = self.checkpoint.exists()
+        try:
+            return attempt()
+        except BadDataError:
+            if not resumed:
+                raise
+            # Somebody was erased, or the catalogue changed, since the checkpoint was written.
+            logger.warning("checkpoint is of other data, beginning anew")
+            shutil.rmtree(self.checkpoint, ignore_errors=True)
+            return attempt()
+
+    def _start(self) -> tuple[int | None, Path | None]:
+        """Id and files of the version that training starts from: the active one, if it can be loaded."""
+        version = get_active_version()
+        if version is None:
+            return None, None
+        try:
+            folder = fetch_version(version.artefact, sha256=version.sha256)
+            Recommender.load(folder, device="cpu")
+        except (ArtefactError, OSError) as error:
+            logger.warning("active version not usable as a start", extra={"error": str(error)})
+            return None, None
+        return version.pk, folder
+
+    def _finish(self, produced: Produced) -> None:
+        try:
+            finish_training(run_id=self.run.pk, worker=self.worker, produced=produced)
+        except BaseException:
+            # No row names these files, so nobody would ever remove them.
+            delete_version(produced.artefact)
+            raise
+
+    def _fail(self, error: str) -> None:
+        try:
+            fail_training(run_id=self.run.pk, worker=self.worker, error=error)
+        except LostLease:
+            logger.warning("lease lost before the error was written", extra={"error": error})
+
+    def _close_cancelled(self) -> bool:
+        if not self.hold.cancelled:
+            return False
+        try:
+            close_cancelled_training(run_id=self.run.pk, worker=self.worker)
+        except LostLease:
+            return False
+        return True
+
+    def _phase(self, name: str) -> None:
+        self._stop_if_asked()
+        self.hold.tell(phase=name, epoch=0, epochs=0, loss=None, metric=None, seconds_left=None)
+
+    def _counting(self, phase: str) -> Callable[[int, int], None]:
+        def told(done: int, of: int) -> None:
+            self._stop_if_asked()
+            self.hold.tell(phase=phase, epoch=done, epochs=of)
+
+        return told
+
+    def _follow(self, progress: Progress) -> None:
+        self.hold.tell(
+            phase=progress.phase,
+            epoch=progress.epoch,
+            epochs=progress.epochs,
+            loss=finite(progress.loss),
+            metric=finite(progress.metric),
+            seconds_left=progress.seconds_left,
+        )
+
+    def _stop_if_asked(self) -> None:
+        if self.hold.should_stop():
+            raise _Stopped
+
+    def _history(self) -> list[dict[str, Any]]:
+        """One row an epoch, from the checkpoints: a run that was taken over keeps the rows before."""
+        found = read_history(self.checkpoint)
+        return [
+            {"phase": phase, "epoch": number, **row}
+            for phase in PHASES
+            for number, row in enumerate(found.get(phase, ()), start=1)
+        ]
+
+
+def describe_error(error: Exception) -> str:
+    """What an operator reads in a failed run."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return _("The disk is full; nothing of the version was kept. %(error)s") % {"error": error}
+    if isinstance(error, CoreError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
