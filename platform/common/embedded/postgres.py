@@ -40,7 +40,7 @@ log_line_prefix = '%m [%p] %q%u@%d '
 lc_messages = 'C'
 """
 # For data that may be lost, as a test's: a crash of the machine, not of the server, can damage it.
-_NOT_DURABLE = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
+_NOT_DURABLE = "fsync = off\nfull_page_writes = off\n"
 
 # The kernel vouches for the peer of a socket: no password that could be read, guessed or leaked.
 _ACCESS = "local all all peer map=attune\n"
