@@ -64,8 +64,8 @@ LOCKED := $(shell command -v flock >/dev/null && echo flock Makefile)
 runtime dev:
 	@$(LOCKED) $(MAKE) --no-print-directory _$@
 
-_runtime: $(VENV)/.runtime
-_dev: $(VENV)/.dev
+_runtime: $(VENV)/.runtime ; @:
+_dev: $(VENV)/.dev ; @:
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
