@@ -13,13 +13,13 @@ class ArtefactError(CoreError):
     """A model version that cannot be loaded."""
 
 
-class IncompatibleArtefact(ArtefactError):  # noqa: N818 - the name is part of the interface
+class IncompatibleArtefact(ArtefactError):
     """A sound artefact of another format version, or vectors of another text encoder."""
 
 
-class CorruptArtefact(ArtefactError):  # noqa: N818 - the name is part of the interface
+class CorruptArtefact(ArtefactError):
     """Files are missing, cut short or altered since they were written."""
 
 
-class Cancelled(CoreError):  # noqa: N818 - the name is part of the interface
+class Cancelled(CoreError):
     """Training ended early because the caller asked for it; its checkpoint stays."""

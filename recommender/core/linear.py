@@ -71,11 +71,10 @@ def recency(item: Tensor, mask: Tensor, decay: float) -> Tensor:
     Only the last meeting of an item counts; unknown items neither count nor age the others.
     """
     known = mask & (item > 0)
-    same = (item[:, :, None] == item[:, None, :]) & known[:, None, :]  # [B, L, L]
-    later = torch.triu(
-        torch.ones(item.shape[1], item.shape[1], dtype=torch.bool, device=item.device), 1
-    )
-    last = known & ~(same & later).any(2)
+    ordered, order = torch.where(known, item, 0).sort(dim=1, stable=True)
+    final = torch.ones_like(known)
+    final[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    last = torch.zeros_like(known).scatter_(1, order, final) & known
     after = last.flip(1).cumsum(1).flip(1) - last.long()
     return torch.where(last, decay ** after.float(), 0.0)
 
@@ -87,3 +86,19 @@ def score(item: Tensor, weight: Tensor, index: Tensor, value: Tensor) -> Tensor:
     parts = value[item] * weight[..., None]
     out = torch.zeros(B, rows, device=item.device)
     return out.scatter_add_(1, columns.flatten(1), parts.flatten(1))
+
+
+def entries(item: Tensor, wanted: Tensor, index: Tensor, value: Tensor) -> Tensor:
+    """[B, K, L] the weight from each item of a history [B, L] to each wanted item [B, K].
+
+    One event at a time: a dense row per learner is filled, read and emptied again.
+    """
+    B, L = item.shape
+    row = torch.zeros(B, len(index), device=item.device)
+    found = []
+    for step in range(L):
+        columns = index[item[:, step]].long()  # [B, kept]
+        row.scatter_(1, columns, value[item[:, step]])
+        found.append(row.gather(1, wanted))
+        row.scatter_(1, columns, 0.0)
+    return torch.stack(found, dim=2)

@@ -43,8 +43,16 @@ class ItemTable(nn.Module):
         if self.text is not None:
             nn.init.normal_(self.text.weight, std=0.02)
         self.id_dropout = config.id_dropout
-        self.warm: Tensor
+        self.warm: Tensor  # 1 where an item has a vector of its own
+        self.met: Tensor  # 1 where an item has events
         self.register_buffer("warm", torch.zeros(rows, 1))
+        self.register_buffer("met", torch.zeros(rows, 1))
+
+    def count(self, events: Tensor, warm_events: int) -> None:
+        """Take over how many events each item has in the training data [V]."""
+        known = torch.arange(len(events)) > 0
+        self.warm[:, 0] = ((events >= warm_events) & known).float()
+        self.met[:, 0] = ((events > 0) & known).float()
 
     def forward(self, text: Tensor | None) -> Tensor:
         """[V, D] from text vectors [V, D_text]."""

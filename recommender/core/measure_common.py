@@ -1,0 +1,176 @@
+"""What both measurements of the command line share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from recommender.core import report
+from recommender.core.catalogue import Catalogue
+from recommender.core.errors import BadDataError
+from recommender.core.events import EventLog
+from recommender.core.progress import Progress
+from recommender.core.readers import TEST, VALID, DataFolder
+from recommender.core.text import TextEncoder, ngram_vector
+
+ENCODE_SHARE = 0.3
+"""Part of the time that encoding may take; beyond it texts become n-gram vectors."""
+
+
+@dataclass(frozen=True)
+class Options:
+    data: Path
+    out: Path
+    minutes: float = 30.0
+    seed: int = 0
+    device: str = "auto"
+    save: Path | None = None
+
+
+class Bar:
+    """One progress bar on stderr for whatever stage is going on."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(total=1, file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
+
+    def stage(self, text: str) -> None:
+        self._bar.reset(total=1)
+        self._bar.set_description(text)
+
+    def steps(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.n = done
+        self._bar.refresh()
+
+    def training(self, told: Progress) -> None:
+        self._bar.total = max(told.steps, 1)
+        self._bar.n = told.step
+        label = told.phase if told.epochs == 1 else f"{told.phase} epoch {told.epoch}"
+        self._bar.set_description(label)
+        parts = []
+        if told.loss is not None:
+            parts.append(f"loss {told.loss:.4f}")
+        if told.metric is not None:
+            parts.append(f"valid {told.metric:.4f}")
+        self._bar.set_postfix_str(" ".join(parts), refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+@contextmanager
+def progress_bar() -> Iterator[Bar]:
+    bar = Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def left(options: Options, watch: report.Stopwatch) -> float:
+    """Minutes for training: what is left, less a tenth of the whole for the evaluation."""
+    return max(0.05, options.minutes * 0.9 - watch.total / 60)
+
+
+def encode_texts(data: DataFolder, minutes: float, bar: Bar) -> tuple[Catalogue, str]:
+    """The catalogue with text vectors, and how they were made.
+
+    Vectors are cached by the hash of encoder and texts. Where encoding would take too large a part of
+    the time, hashed n-gram vectors stand in.
+    """
+    if not any(text.strip() for text in data.texts):
+        return data.catalogue(), "none"
+    encoder = TextEncoder.load()
+    key = hashlib.sha256("\0".join((encoder.hash, *data.texts)).encode()).hexdigest()
+    cached = _cache() / f"{key}.npy"
+    try:
+        vectors = np.load(cached, allow_pickle=False)
+        if vectors.shape == (len(data.texts), encoder.width):
+            return data.catalogue(vectors, encoder.hash), "encoder, cached"
+    except (OSError, ValueError, EOFError):
+        pass
+    limit = minutes * 60 * ENCODE_SHARE
+    began = time.monotonic()
+
+    def told(done: int, total: int) -> None:
+        bar.steps(done, total)
+        spent = time.monotonic() - began
+        # The shortest texts come first: what is left takes longer than a mere proportion says.
+        if spent > 5 and spent * total / done > limit:
+            raise _TooSlow
+
+    bar.stage("encode texts")
+    try:
+        vectors = encoder.encode(data.texts, on_progress=told)
+    except _TooSlow:
+        stand_in = np.stack([ngram_vector(text, encoder.width) for text in data.texts])
+        return data.catalogue(stand_in, "ngram"), "hashed n-grams: encoding takes too long"
+    with_suffix = cached.with_suffix(f".{os.getpid()}.npy")
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.save(with_suffix, vectors, allow_pickle=False)
+        with_suffix.replace(cached)
+    except OSError:
+        with_suffix.unlink(missing_ok=True)  # a cache that cannot be written costs time only
+    return data.catalogue(vectors, encoder.hash), "encoder"
+
+
+class _TooSlow(Exception):
+    pass
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "attune" / "text"
+
+
+def last_two(log: EventLog) -> NDArray[np.uint8]:
+    """Parts where the folder names none: the last row is test, the one before it valid."""
+    part = np.zeros(len(log), dtype=np.uint8)
+    counts = np.diff(log.offsets)
+    ends = log.offsets[1:]
+    part[ends[counts >= 2] - 1] = TEST
+    part[ends[counts >= 3] - 2] = VALID
+    return part
+
+
+def learner_folds(log: EventLog, seed: int) -> NDArray[np.int64]:
+    """Folds 1 to 5 by learner, where the folder names none."""
+    fold = np.random.default_rng(seed).permutation(log.learners) % 5 + 1
+    return np.repeat(fold, np.diff(log.offsets))
+
+
+@contextmanager
+def version_folder(save: Path | None) -> Iterator[Path]:
+    """Where the version goes: a place to keep, or one that is gone afterwards."""
+    if save is not None:
+        if save.exists() and not (save / "manifest.json").is_file() and any(save.iterdir()):
+            raise BadDataError(f"--save {save}: holds something else than a model version")
+        yield save
+        return
+    with tempfile.TemporaryDirectory(prefix="attune-core-") as folder:
+        yield Path(folder) / "version"
+
+
+def median_ms(call: Callable[[], object], repeats: int = 7) -> float:
+    """Median milliseconds of a call after one to warm up."""
+    call()
+    spent = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        spent.append((time.perf_counter() - start) * 1000)
+    return round(statistics.median(spent), 3)

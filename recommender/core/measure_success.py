@@ -1,0 +1,167 @@
+"""``success``: P(correct) of each answer of held-out learners, beside the baselines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recommender.core import metrics, report
+from recommender.core.catalogue import Catalogue
+from recommender.core.config import TrainConfig
+from recommender.core.device import pick
+from recommender.core.errors import BadDataError
+from recommender.core.evaluation import cases_at
+from recommender.core.events import EventLog
+from recommender.core.features import make_batch, select_events
+from recommender.core.measure_common import (
+    Options,
+    encode_texts,
+    learner_folds,
+    left,
+    median_ms,
+    progress_bar,
+)
+from recommender.core.readers import read_folder
+from recommender.core.serving import predict_batch
+from recommender.core.success import WIDE_MEMORY, SuccessModel
+from recommender.core.success_baselines import SuccessBaselines
+from recommender.core.success_training import predict_answers
+from recommender.core.training import Split, train, train_success
+
+FIRST_ROW_EVERY = 200
+"""Rows with order divisible by this are not scored (the protocol's)."""
+CANDIDATES = 200
+"""Exercises predicted for each learner when scoring is timed."""
+
+
+def measure_success(options: Options) -> None:
+    """P(correct) of each answer of held-out learners, beside the baselines."""
+    watch = report.Stopwatch()
+    device = pick(options.device)
+    with progress_bar() as bar:
+        data = read_folder(options.data)
+        if not data.answered:
+            raise BadDataError(f"{options.data}: column correct is missing from the interactions")
+        fold = data.fold if data.fold is not None else learner_folds(data.log, options.seed)
+        first = data.log.offsets[:-1]
+        mixed = np.flatnonzero(fold != np.repeat(fold[first], np.diff(data.log.offsets)))
+        if len(mixed):
+            raise BadDataError(
+                f"{options.data}: row {mixed[0] + 1}: column fold: a learner is in two folds"
+            )
+        of_learner = fold[first]
+        test, valid = np.flatnonzero(of_learner == 1), np.flatnonzero(of_learner == 2)
+        rest = np.flatnonzero(of_learner > 2)
+        if not len(test) or not len(rest):
+            raise BadDataError(f"{options.data}: column fold: needs fold 1 and some beyond 2")
+        chosen: dict[str, Any] = {"folds": "given" if data.fold is not None else "by learner"}
+        with watch.stage("encode"):
+            catalogue, chosen["text"] = encode_texts(data, options.minutes, bar)
+        scored = (data.order % FIRST_ROW_EVERY != 0) & (np.asarray(data.log.item) > 0)
+        is_test, is_valid = (np.isin(data.log.learner_of_event(), w) for w in (test, valid))
+        is_train = np.isin(data.log.learner_of_event(), rest)
+        rows = np.flatnonzero(is_test & scored)
+        if not len(rows):
+            raise BadDataError(f"{options.data}: column order: no row of fold 1 is scored")
+        baselines = SuccessBaselines(
+            data.log,
+            catalogue.concept_slots,
+            len(catalogue.concept_keys),
+            is_train,
+            is_valid & scored,
+        )
+        theirs: dict[str, NDArray[np.float64]] = {}
+        with watch.stage("baselines"):
+            for found in baselines.fit(bar.stage):
+                theirs[found.name] = found.probability[rows]
+                chosen.setdefault("baselines", {})[found.name] = found.settings
+        log = data.log
+        split = Split(
+            train=select_events(log, is_train),
+            valid_log=log,
+            valid=cases_at(log, np.zeros(0, dtype=np.int64)),
+            answers=log,
+            success_train=rest,
+            success_valid=valid,
+        )
+        with watch.stage("train"):
+            config = TrainConfig(minutes=left(options, watch), seed=options.seed)
+            head, result = train_success(
+                log,
+                catalogue,
+                config=config,
+                split=split,
+                on_progress=bar.training,
+                device=str(device),
+            )
+        with watch.stage("evaluate"):
+            bar.stage("evaluate")
+            text = None if catalogue.text is None else torch.from_numpy(catalogue.text).to(device)
+            logits, events = predict_answers(head, log, test, text, device)
+            found_at = np.full(len(log), np.nan)
+            found_at[events.numpy()] = head.calibrated(logits.to(device)).cpu().double().numpy()
+            truth = baselines.truth[rows]
+            bootstrap = metrics.PooledBootstrap(log.learner_of_event()[rows], options.seed)
+            ours = report.Pooled.of(bootstrap, found_at[rows], truth)
+            content: dict[str, Any] = {
+                "task": "success",
+                "data": data.name,
+                "metrics": ours.report(),
+                "baselines": {},
+            }
+            for name, probability in theirs.items():
+                other = report.Pooled.of(bootstrap, probability, truth)
+                content["baselines"][name] = {"metrics": other.report(), "diff": ours.minus(other)}
+            milliseconds = _success_ms(head, catalogue, log, test, device)
+        chosen |= {**result.chosen, "validation": result.metrics}
+        if options.save is not None:
+            train(
+                log,
+                catalogue,
+                config=TrainConfig(minutes=left(options, watch), seed=options.seed),
+                out=options.save,
+                checkpoint=None,
+                start_from=None,
+                on_progress=bar.training,
+                should_stop=lambda: False,
+                device=str(device),
+            )
+    content |= {
+        "seconds": watch.report(),
+        "interactions_per_second": result.interactions_per_second,
+        "parameters": result.parameters,
+        "score_ms": milliseconds,
+        "chosen": chosen,
+        "seed": options.seed,
+    }
+    report.write_report(options.out, content)
+
+
+def _success_ms(
+    head: SuccessModel,
+    catalogue: Catalogue,
+    log: EventLog,
+    learners: NDArray[np.integer],
+    device: torch.device,
+) -> dict[str, float]:
+    """Milliseconds for 200 candidates after each learner's whole history."""
+    text = None if catalogue.text is None else torch.from_numpy(catalogue.text).to(device)
+    rng = np.random.default_rng(0)
+
+    def of(count: int) -> float:
+        histories = log.of(np.resize(learners, count))
+        wanted = torch.from_numpy(rng.integers(1, catalogue.rows, (count, CANDIDATES))).to(device)
+
+        def call() -> None:
+            with torch.inference_mode():
+                for start in range(0, count, 8):
+                    who = np.arange(start, min(start + 8, count))
+                    batch = make_batch(histories, who, None, WIDE_MEMORY).to(device)
+                    predict_batch(head, batch, wanted[who], text)
+
+        return median_ms(call, repeats=5 if count == 1 else 1)
+
+    return {"1": of(1), "256": of(256)}

@@ -1,0 +1,225 @@
+"""Training of the success head, and prediction over whole histories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recommender.core import losses, metrics
+from recommender.core.events import RIGHT, EventLog
+from recommender.core.features import make_batch
+from recommender.core.next_item import pack
+from recommender.core.success import (
+    FEATURES,
+    MEMORY,
+    WIDE_MEMORY,
+    Exercises,
+    SuccessModel,
+    answers_of,
+    difficulty,
+    wide_features,
+)
+
+CHUNK = 100
+"""Answers of one learner that are predicted together."""
+PRIOR_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Answers [start, stop) of learners, each to be predicted from those before it."""
+
+    learner: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+def chunks(log: EventLog, learners: NDArray[np.integer]) -> Chunk:
+    """All answers of these learners, CHUNK at a time."""
+    counts = np.diff(log.offsets)[learners]
+    pieces = -(-counts // CHUNK)
+    owner = np.repeat(np.asarray(learners, dtype=np.int64), pieces)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    start = number * CHUNK
+    return Chunk(owner, start, np.minimum(start + CHUNK, np.repeat(counts, pieces)))
+
+
+def window(
+    log: EventLog, part: Chunk, memory: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, NDArray[np.int64], NDArray[np.bool_]]:
+    """Tensors for predicting a chunk's answers from `memory` answers before each.
+
+    Returns item, right [B, L], candidate [B, C], visible [B, C, L], rows of the log [B, C] and which
+    of those are real.
+    """
+    batch = make_batch(
+        log, part.learner, part.stop, CHUNK + memory, starts=np.maximum(part.start - memory, 0)
+    )
+    item, right = answers_of(batch)
+    steps = np.arange(int((part.stop - part.start).max()))
+    position = part.start[:, None] + steps  # [B, C] place in the history
+    real = position < part.stop[:, None]
+    rows = np.where(real, log.offsets[part.learner][:, None] + position, 0)
+    candidate = torch.from_numpy(np.where(real, log.item[rows], 0).astype(np.int64))
+    at = torch.from_numpy(position)[:, :, None]
+    before = batch.position[:, None, :]
+    visible = batch.mask[:, None, :] & (before < at) & (before >= at - memory)
+    return item, right, candidate, visible, rows, real
+
+
+def all_wide(log: EventLog, learners: NDArray[np.integer], known: Exercises) -> Tensor:
+    """[E, FEATURES] wide features of every answer of these learners (zero elsewhere)."""
+    out = torch.zeros(len(log), FEATURES)
+    todo = chunks(log, learners)
+    reach = np.minimum(todo.stop, CHUNK + WIDE_MEMORY)
+    for rows in pack(reach, 8192, torch.Generator().manual_seed(0)):
+        part = Chunk(todo.learner[rows], todo.start[rows], todo.stop[rows])
+        item, right, candidate, visible, events, real = window(log, part, WIDE_MEMORY)
+        found = wide_features(item, right, candidate, visible, known)
+        out[torch.from_numpy(events[real])] = found[torch.from_numpy(real)]
+    return out
+
+
+class SuccessTask:
+    """Batches, loss and validation of the success head over a log of answers only."""
+
+    def __init__(
+        self,
+        model: SuccessModel,
+        log: EventLog,
+        text: Tensor | None,
+        *,
+        train: NDArray[np.integer],
+        valid: NDArray[np.integer],
+        tokens: int,
+        device: torch.device,
+    ) -> None:
+        self.model, self.log, self.text = model, log, text
+        self.train, self.valid = train, valid
+        self.tokens, self.device = tokens, device
+        self.right = torch.from_numpy((np.asarray(log.outcome) == RIGHT).astype(np.float32))
+        self.wide = self._prepare()
+
+    def _rows(self, learners: NDArray[np.integer]) -> Tensor:
+        mask = np.zeros(self.log.learners, dtype=bool)
+        mask[learners] = True
+        return torch.from_numpy(np.repeat(mask, np.diff(self.log.offsets)))
+
+    def _prepare(self) -> Tensor:
+        """Wide features; the difficulty a training learner meets comes from other learners."""
+        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))
+        slots = self.model.slots.cpu()
+        wide = torch.zeros(len(self.log), FEATURES)
+        concepts = len(self.model.concept) - 1
+        for number in range(PRIOR_FOLDS):
+            here = self.train[number::PRIOR_FOLDS]
+            others = np.setdiff1d(self.train, here)
+            rows = self._rows(others if len(others) else self.train)
+            known = difficulty(item[rows], self.right[rows], slots, concepts)
+            mine = self._rows(here)
+            wide[mine] = all_wide(self.log, here, known)[mine]
+        rows = self._rows(self.train)
+        known = difficulty(item[rows], self.right[rows], slots, concepts)
+        self.model.learn(known)
+        seen = wide[rows]
+        self.model.centre.copy_(seen.mean(0))
+        self.model.spread.copy_(seen.std(0, correction=0).clamp(min=0.1))
+        held = self._rows(self.valid)
+        wide[held] = all_wide(self.log, self.valid, known)[held]
+        return wide
+
+    def batches(self, generator: torch.Generator) -> list[Chunk]:
+        todo = chunks(self.log, self.train)
+        reach = np.minimum(todo.stop, CHUNK + MEMORY)
+        return [
+            Chunk(todo.learner[rows], todo.start[rows], todo.stop[rows])
+            for rows in pack(reach, self.tokens, generator)
+        ]
+
+    def loss(self, part: Chunk) -> Tensor:
+        logits, events = chunk_logits(self.model, self.log, self.wide, self.text, part, self.device)
+        return losses.binary(logits, self.right[events].to(self.device))
+
+    def predict(self, model: nn.Module, learners: NDArray[np.integer]) -> tuple[Tensor, Tensor]:
+        """Logits and rows of the log for every answer of training or validation learners."""
+        return predict_answers(model, self.log, learners, self.text, self.device, wide=self.wide)
+
+    def validate(self, model: nn.Module) -> float | None:
+        """Minus the log loss of the held-out learners' answers."""
+        logits, events = self.predict(model, self.valid)
+        if not len(events):
+            return None
+        return -float(losses.binary(logits, self.right[events]))
+
+
+def chunk_logits(
+    model: nn.Module,
+    log: EventLog,
+    wide: Tensor,
+    text: Tensor | None,
+    part: Chunk,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Logits [P] of a chunk's answers and their rows of the log [P]."""
+    item, right, candidate, visible, rows, real = window(log, part, MEMORY)
+    events = torch.from_numpy(rows)
+    inputs = (item, right, candidate, visible, wide[events])
+    logits = model(*(x.to(device) for x in inputs), text)
+    chosen = torch.from_numpy(real)
+    return logits[chosen.to(device)], events[chosen]
+
+
+@torch.no_grad()
+def predict_answers(
+    model: nn.Module,
+    log: EventLog,
+    learners: NDArray[np.integer],
+    text: Tensor | None,
+    device: torch.device,
+    *,
+    wide: Tensor | None = None,
+    tokens: int = 8192,
+) -> tuple[Tensor, Tensor]:
+    """Logits and rows of the log for every answer of these learners, each from those before it."""
+    if wide is None:
+        assert isinstance(model, SuccessModel)  # noqa: S101 - narrows the type
+        wide = all_wide(log, learners, model.known)
+    todo = chunks(log, learners)
+    found = [
+        chunk_logits(
+            model, log, wide, text, Chunk(todo.learner[r], todo.start[r], todo.stop[r]), device
+        )
+        for r in pack(
+            np.minimum(todo.stop, CHUNK + MEMORY), tokens, torch.Generator().manual_seed(0)
+        )
+    ]
+    if not found:
+        return torch.zeros(0), torch.zeros(0, dtype=torch.long)
+    return torch.cat([f[0].cpu() for f in found]), torch.cat([f[1] for f in found])
+
+
+def fit_platt(logits: Tensor, right: Tensor) -> Tensor:
+    """Slope and offset [2] that minimise the log loss (Platt, 1999)."""
+    scale = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([scale], max_iter=100, line_search_fn="strong_wolfe")
+    wide = logits.double()
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = losses.binary(scale[0] * wide + scale[1], right.double())
+        # A small pull towards "no change" decides where a few answers decide nothing.
+        loss = loss + ((scale - torch.tensor([1.0, 0.0])) ** 2).sum() / max(len(wide), 1)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    found = scale.detach().float()
+    return found if torch.isfinite(found).all() and found[0] > 0 else torch.tensor([1.0, 0.0])
+
+
+def area(logits: Tensor, right: Tensor) -> float:
+    return metrics.auc(logits.double().numpy(), right.double().numpy())
