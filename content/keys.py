@@ -91,3 +91,22 @@ def parse_key(answer_type: str, key: Any) -> Strict:
 def validate_key(answer_type: str, key: Any) -> dict[str, Any]:
     """Return `key` in its stored form, with every field of its schema. Raises InvalidKey."""
     return parse_key(answer_type, key).model_dump()
+
+
+def key_json_schema() -> dict[str, Any]:
+    """Return the JSON schema of all keys with nothing referred to, as OpenAPI wants a part of it."""
+
+    def inline(node: Any, definitions: Mapping[str, Any]) -> Any:
+        if isinstance(node, list):
+            return [inline(each, definitions) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return inline(definitions[node["$ref"].rpartition("/")[2]], definitions)
+        return {name: inline(each, definitions) for name, each in node.items() if name != "$defs"}
+
+    schemas = [schema.model_json_schema() for schema in (ChoiceKey, NumberKey, TextKey)]
+    return {
+        "type": "object",
+        "anyOf": [inline(schema, schema.get("$defs", {})) for schema in schemas],
+    }

@@ -73,8 +73,9 @@ def parse_yaml(text: str, name: str, *, line_offset: int = 0) -> tuple[Any, Wher
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
-                None, None, _("aliases are not allowed"), self.peek_event().start_mark
+                None, None, _("aliases are not allowed"), event.start_mark
             )
         return super().compose_node(parent, index)
 

@@ -27,6 +27,9 @@ class CatalogueRow(NamedTuple):
     """In ascending order."""
 
 
+_STORED = ("id", "slug", "kind", "course_id", "position", "minutes", "difficulty", "text_hash")
+
+
 def get_syllabus(course_ids: Iterable[int]) -> list[int]:
     """Return the ids of the published items of the courses in tree order, courses in the order given."""
     wanted = list(dict.fromkeys(course_ids))
@@ -50,14 +53,15 @@ def catalogue_rows() -> list[CatalogueRow]:
             course_published=F("course__published"),
         )
         .order_by("pk")
-        .values_list(
-            *("pk", "slug", "kind", "course_id", "position", "minutes", "difficulty"),
-            *("text_hash", "published", "course_published", "concept_ids"),
-        )
+        .values(*_STORED, "published", "course_published", "concept_ids")
     )
     return [
-        CatalogueRow(*row, published=published and course_published, concept_ids=tuple(concepts))
-        for *row, published, course_published, concepts in rows.iterator(chunk_size=5_000)
+        CatalogueRow(
+            **{name: row[name] for name in _STORED},
+            published=row["published"] and row["course_published"],
+            concept_ids=tuple(row["concept_ids"]),
+        )
+        for row in rows.iterator(chunk_size=5_000)
     ]
 
 

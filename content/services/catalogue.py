@@ -36,16 +36,57 @@ ITEM_FIELDS = frozenset(
 )
 
 
-def create_course(**fields: Any) -> Course:
-    """Create a course from COURSE_FIELDS; `slug` and `title` at least."""
+@transaction.atomic
+def create_course(*, sections: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Course:
+    """Create a course from COURSE_FIELDS, `slug` and `title` at least, with its sections."""
     course = Course()
     _write(course, fields, COURSE_FIELDS)
+    set_sections(course=course, sections=sections)
     return course
 
 
-def update_course(*, course: Course, **fields: Any) -> bool:
-    """Change COURSE_FIELDS of a course."""
-    return _write(course, fields, COURSE_FIELDS)
+@transaction.atomic
+def update_course(
+    *, course: Course, sections: Sequence[Mapping[str, Any]] | None = None, **fields: Any
+) -> bool:
+    """Change COURSE_FIELDS of a course and, where given, all of its sections."""
+    changed = _write(course, fields, COURSE_FIELDS)
+    if sections is not None:
+        changed |= set_sections(course=course, sections=sections)
+    return changed
+
+
+@transaction.atomic
+def set_sections(*, course: Course, sections: Sequence[Mapping[str, Any]]) -> bool:
+    """Make `sections` those of `course`, in this order, and tell whether that changed anything.
+
+    Each has `slug` and `title`, and may have `summary` and `parent`, the slug of a section before it.
+    Rows are recognised by slug; a section that is not named is deleted, its items stay in the course.
+    """
+    rows = {section.slug: section for section in course.sections.all()}
+    placed: dict[str, Section] = {}
+    changed = False
+    for position, data in enumerate(sections):
+        slug, above = data["slug"], data.get("parent")
+        if slug in placed:
+            raise ValidationError({"sections": _("“%s” occurs twice.") % slug})
+        if above is not None and above not in placed:
+            raise ValidationError({"sections": _("“%s” is no section before this one.") % above})
+        fields = {
+            "title": data["title"],
+            "summary": data.get("summary", ""),
+            "parent": placed[above] if above is not None else None,
+            "position": position,
+        }
+        if slug in rows:
+            changed |= update_section(section=rows[slug], **fields)
+            placed[slug] = rows[slug]
+        else:
+            placed[slug] = create_section(course=course, slug=slug, **fields)
+            changed = True
+    gone = course.sections.exclude(slug__in=placed)
+    # Children that stay were given another parent above, so none is deleted along.
+    return bool(gone.delete()[0]) or changed
 
 
 def create_section(*, course: Course, **fields: Any) -> Section:
