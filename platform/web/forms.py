@@ -1,0 +1,139 @@
+"""Forms of the pages. They read and check what a person typed; services carry it out."""
+
+from typing import Any
+
+from content.models import Concept, Course, Item
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from learners.models import Assignment, Group, User
+from learners.selectors import find_person, list_offered_courses
+
+
+class JoinForm(forms.Form):
+    code = forms.CharField(
+        label=gettext_lazy("Join code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+
+
+class AccountForm(forms.ModelForm):
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "language"]
+
+
+class DeleteForm(forms.Form):
+    """Leaving for good asks for the user name, so that no slip of the finger does it."""
+
+    username = forms.CharField(
+        label=gettext_lazy("Type your user name to confirm"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    def clean_username(self) -> str:
+        typed: str = self.cleaned_data["username"]
+        if typed != self.person.username:
+            raise forms.ValidationError(_("That is not your user name."))
+        return typed
+
+
+class GroupForm(forms.ModelForm):
+    class Meta:
+        model = Group
+        fields = ["name"]
+
+
+class MemberForm(forms.Form):
+    person = forms.CharField(
+        label=gettext_lazy("User name or email address"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def clean_person(self) -> User:
+        typed = self.cleaned_data["person"].strip()
+        found = find_person(email=typed) if "@" in typed else find_person(username=typed)
+        if found is None:
+            raise forms.ValidationError(_("There is nobody of this name or address."))
+        return found
+
+
+class CourseForm(forms.Form):
+    course = forms.ModelChoiceField(
+        label=gettext_lazy("Course"), queryset=Course.objects.none(), to_field_name="slug"
+    )
+
+    def __init__(self, *args: Any, group: Group, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["course"]
+        field.queryset = list_offered_courses().exclude(groups=group).order_by("title")
+
+
+class RuleForm(forms.Form):
+    """Assign, pin or ban: one item or one concept, for everybody or for some."""
+
+    rule = forms.ChoiceField(label=gettext_lazy("Rule"), choices=Assignment.Rule.choices)
+    item = forms.ModelChoiceField(
+        label=gettext_lazy("Item"),
+        queryset=Item.objects.none(),
+        to_field_name="slug",
+        required=False,
+    )
+    concept = forms.ModelChoiceField(
+        label=gettext_lazy("or everything on a concept"),
+        queryset=Concept.objects.none(),
+        to_field_name="slug",
+        required=False,
+    )
+    learners = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Only for"),
+        queryset=User.objects.none(),
+        required=False,
+        help_text=gettext_lazy("Choose nobody to reach the whole group."),
+    )
+    due = forms.DateField(
+        label=gettext_lazy("Due"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    def __init__(self, *args: Any, group: Group, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        items = Item.objects.filter(course__groups=group, published=True).order_by(
+            "course__title", "position"
+        )
+        concepts = Concept.objects.filter(items__in=items).distinct().order_by("title")
+        fields: Any = self.fields
+        fields["item"].queryset = items
+        fields["concept"].queryset = concepts
+        fields["learners"].queryset = group.learners.order_by("username")
+        fields["learners"].label_from_instance = lambda one: one.get_full_name() or one.username
+
+    def clean_due(self) -> Any:
+        day = self.cleaned_data["due"]
+        if day is None:
+            return None
+        if day < timezone.localdate():
+            raise forms.ValidationError(_("This day is over."))
+        # Due by the end of that day, in the site's time zone.
+        end = timezone.datetime.combine(day, timezone.datetime.max.time().replace(microsecond=0))
+        return timezone.make_aware(end)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if bool(data.get("item")) == bool(data.get("concept")) and not self.errors:
+            self.add_error("item", _("Choose either an item or a concept."))
+        return data

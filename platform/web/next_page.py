@@ -1,0 +1,88 @@
+"""What the Next page shows: the newest slate as cards, how much is due, and the courses to narrow it by."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from content.models import Course, Item
+from learners.models import User
+from learners.selectors import list_learner_courses
+from recommender.selectors.recommendations import RecommendedItem
+from recommender.services.recommendations import get_recommendations
+
+CARDS: Final = 8
+WHOLE_SLATE: Final = 100
+
+
+@dataclass(frozen=True)
+class Card:
+    """One recommendation as it is shown; `position` is its rank on this page."""
+
+    position: int
+    recommendation: RecommendedItem
+    course_title: str
+    minutes: float
+
+    @property
+    def main_reasons(self) -> list[dict[str, Any]]:
+        """Up to three reasons; the likelihood of a right answer has its own bar."""
+        others = [each for each in self.recommendation.reasons if each["code"] != "success"]
+        return others[:3] or self.recommendation.reasons[:1]
+
+
+@dataclass(frozen=True)
+class NextPage:
+    """Everything that `web/next.html` needs."""
+
+    slate: UUID
+    model_version: int | None
+    computed_at: datetime
+    stale: bool
+    cards: list[Card]
+    to_review: int
+    assigned: int
+    courses: list[Course]
+    course: Course | None
+
+
+def read_next_page(*, learner: User, course_slug: str = "") -> NextPage | None:
+    """Return the page of a learner, or None when she is enrolled in nothing (yet).
+
+    An unknown course, or one that she isn't enrolled in, is ignored.
+    """
+    ids = list_learner_courses([learner.pk])[learner.pk]
+    courses = list(Course.objects.filter(pk__in=ids).order_by("title"))
+    if not courses:
+        return None
+    course = next((each for each in courses if each.slug == course_slug), None)
+    found = get_recommendations(
+        learner_id=learner.pk,
+        course_slug=course.slug if course else None,
+        limit=WHOLE_SLATE,
+    )
+    codes = [{reason["code"] for reason in item.reasons} for item in found.items]
+    return NextPage(
+        slate=found.slate,
+        model_version=found.model_version,
+        computed_at=found.computed_at,
+        stale=found.stale,
+        cards=_make_cards(found.items[:CARDS], courses),
+        to_review=sum("review" in each for each in codes),
+        assigned=sum(bool(each & {"assigned", "pinned"}) for each in codes),
+        courses=courses,
+        course=course,
+    )
+
+
+def _make_cards(recommended: list[RecommendedItem], courses: list[Course]) -> list[Card]:
+    titles = {course.slug: course.title for course in courses}
+    minutes = dict(
+        Item.objects.filter(slug__in=[item.slug for item in recommended]).values_list(
+            "slug", "minutes"
+        )
+    )
+    return [
+        Card(position, item, titles.get(item.course, ""), minutes.get(item.slug, 5.0))
+        for position, item in enumerate(recommended, start=1)
+    ]

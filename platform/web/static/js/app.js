@@ -1,0 +1,48 @@
+// Small things every page needs: say aloud what changed, and copy a code.
+"use strict";
+
+(function () {
+  const announce = (text) => {
+    const announcer = document.getElementById("announcer");
+    if (announcer && text) announcer.textContent = text;
+  };
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const changed = event.target.matches?.("[data-announce]")
+      ? event.target
+      : document.querySelector("[data-announce]");
+    if (!changed) return;
+    announce(changed.dataset.announce);
+    changed.removeAttribute("data-announce");
+  });
+
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => {
+      const announcer = document.getElementById("announcer");
+      // What asks by itself may fail quietly; what a person pressed may not.
+      if (event.detail.requestConfig?.verb === "get") return;
+      announcer.classList.add("toast");
+      announcer.classList.remove("visually-hidden");
+      announce(announcer.dataset.offline);
+      setTimeout(() => {
+        announcer.classList.add("visually-hidden");
+        announcer.classList.remove("toast");
+      }, 6000);
+    });
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button || !navigator.clipboard) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const label = button.querySelector("span") ?? button;
+    const before = label.textContent;
+    label.textContent = button.dataset.copied;
+    announce(button.dataset.copied);
+    setTimeout(() => (label.textContent = before), 2000);
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+})();

@@ -1,0 +1,108 @@
+"""A person's own account: name, language, her data, and leaving."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from common.privacy import registered_personal_data
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from learners.services.accounts import erase_person, update_account
+
+from web.forms import AccountForm, DeleteForm
+
+_YEAR = 365 * 24 * 3600
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def show_account(request: HttpRequest) -> HttpResponse:
+    person = request.user
+    form = AccountForm(
+        request.POST or None,
+        instance=person,
+        initial={"language": person.language or translation.get_language()},
+    )
+    if request.method == "POST" and form.is_valid():
+        update_account(person=person, **form.cleaned_data)
+        with translation.override(person.language):
+            messages.success(request, _("Saved."))
+        return _remember(redirect("web:account"), person.language)
+    context = {"form": form, "delete_form": DeleteForm(person=person)}
+    return render(request, "web/account.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """The switch at the foot of each page: kept in a cookie and, for who is signed in, with the account."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = "/"
+    language = request.POST.get("language", "")
+    if language not in dict(settings.LANGUAGES):
+        return redirect(target)
+    if request.user.is_authenticated:
+        update_account(person=request.user, language=language)
+    return _remember(redirect(target), language)
+
+
+@login_required
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """Everything stored of her, as one JSON file, written while it is read."""
+    response = StreamingHttpResponse(_write(request.user.pk), content_type="application/json")
+    name = f"attune-{request.user.pseudonym}-{timezone.now():%Y%m%d}.json"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest) -> HttpResponse:
+    form = DeleteForm(request.POST, person=request.user)
+    if not form.is_valid():
+        context = {"form": AccountForm(instance=request.user), "delete_form": form}
+        return render(request, "web/account.html", context, status=422)
+    person = request.user
+    logout(request)
+    erase_person(person=person)
+    messages.success(request, _("Your account and everything stored of you has been erased."))
+    return redirect("web:home")
+
+
+def _remember(response: HttpResponse, language: str) -> HttpResponse:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=_YEAR,
+        secure=settings.HTTPS,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _write(person_id: int) -> Iterator[str]:
+    encode = DjangoJSONEncoder(ensure_ascii=False).encode
+    yield "{"
+    for number, entry in enumerate(registered_personal_data()):
+        yield f"{',' if number else ''}\n{json.dumps(entry.app)}: {{"
+        for place, (section, rows) in enumerate(entry.export(person_id)):
+            yield f"{',' if place else ''}\n {json.dumps(section)}: "
+            if isinstance(rows, Iterable) and not isinstance(rows, str | dict):
+                yield "["
+                for index, row in enumerate(rows):
+                    yield f"{',' if index else ''}\n  {encode(row)}"
+                yield "]"
+            else:
+                yield encode(rows)
+        yield "}"
+    yield "}\n"

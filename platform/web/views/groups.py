@@ -1,0 +1,191 @@
+"""A teacher's groups: who needs help, with what, what to assign; members, courses and the code to join by."""
+
+from typing import Any
+
+from content.models import Course
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from learners.models import Assignment, Group, User
+from learners.selectors import overview_group
+from learners.services import assignments as rules
+from learners.services import groups as services
+from rest_framework.exceptions import APIException
+
+from web.forms import CourseForm, GroupForm, MemberForm, RuleForm
+
+HELP_FIRST = 5
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def list_groups(request: HttpRequest) -> HttpResponse:
+    _require_teacher(request)
+    form = GroupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        group = services.create_group(teacher=request.user, name=form.cleaned_data["name"])
+        return redirect("web:group", group.pk)
+    groups = Group.objects.led_by(request.user).prefetch_related("courses").order_by("name")
+    entries = [(group, group.memberships.count()) for group in groups]
+    context = {"groups": entries, "form": form}
+    return render(request, "web/groups.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_GET
+def show_group(request: HttpRequest, pk: int) -> HttpResponse:
+    group = find_group(request, pk)
+    return render(request, "web/group.html", _context(group))
+
+
+@login_required
+@require_POST
+def change_code(request: HttpRequest, pk: int) -> HttpResponse:
+    """A fresh code, or none at all."""
+    group = find_group(request, pk)
+    if request.POST.get("action") == "revoke":
+        services.revoke_join_code(group=group)
+        said = _("Nobody can join by code any more.")
+    else:
+        services.renew_join_code(group=group)
+        said = _("A new code is in force; the old one has ended.")
+    return _answer(request, group, "web/_group_code.html", said, group=group)
+
+
+@login_required
+@require_POST
+def give_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Assign, pin or ban: from the form, or with one press beside a struggling learner."""
+    group = find_group(request, pk)
+    form = RuleForm(request.POST, group=group)
+    said = ""
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            rules.give_assignment(
+                group=group,
+                teacher=request.user,
+                rule=data["rule"],
+                items=[data["item"]] if data["item"] else [],
+                concept=data["concept"],
+                learners=list(data["learners"]),
+                due=data["due"],
+            )
+        except APIException as error:
+            form.add_error(None, _first_message(error))
+        else:
+            said = _("In force. Their lists follow within seconds.")
+            form = RuleForm(group=group)
+    if request.htmx and "brief" in request.POST:
+        return render(request, "web/_rule_given.html", {"said": said, "errors": form.errors})
+    context = {"group": group, "rules": _rules(group), "rule_form": form, "said": said}
+    if request.htmx:
+        return render(request, "web/_group_rules.html", context)
+    if said:
+        messages.success(request, said)
+        return redirect("web:group", group.pk)
+    return render(request, "web/group.html", {**_context(group), **context}, status=422)
+
+
+@login_required
+@require_POST
+def withdraw_rule(request: HttpRequest, pk: int, rule: int) -> HttpResponse:
+    group = find_group(request, pk)
+    rules.withdraw_assignment(assignment=get_object_or_404(Assignment, pk=rule, group=group))
+    context = {"group": group, "rules": _rules(group), "rule_form": RuleForm(group=group)}
+    return _answer(request, group, "web/_group_rules.html", _("Withdrawn."), **context)
+
+
+@login_required
+@require_POST
+def change_members(request: HttpRequest, pk: int) -> HttpResponse:
+    group = find_group(request, pk)
+    if "remove" in request.POST:
+        learner = _find_member(group, request.POST["remove"])
+        services.remove_learner(group=group, learner=learner)
+        messages.success(request, _("%(name)s is no longer in the group.") % {"name": learner})
+        return redirect("web:group", group.pk)
+    form = MemberForm(request.POST)
+    if form.is_valid():
+        person = form.cleaned_data["person"]
+        services.add_learner(group=group, learner=person)
+        messages.success(request, _("%(name)s is in the group.") % {"name": person})
+        return redirect("web:group", group.pk)
+    context = {**_context(group), "member_form": form}
+    return render(request, "web/group.html", context, status=422)
+
+
+@login_required
+@require_POST
+def change_courses(request: HttpRequest, pk: int) -> HttpResponse:
+    group = find_group(request, pk)
+    if "remove" in request.POST:
+        course = get_object_or_404(Course, slug=request.POST["remove"], groups=group)
+        services.remove_course(group=group, course=course)
+        messages.success(request, _("“%(course)s” is withdrawn.") % {"course": course})
+        return redirect("web:group", group.pk)
+    form = CourseForm(request.POST, group=group)
+    if form.is_valid():
+        services.add_course(group=group, course=form.cleaned_data["course"])
+        messages.success(request, _("Everybody in the group studies it from now on."))
+        return redirect("web:group", group.pk)
+    context = {**_context(group), "course_form": form}
+    return render(request, "web/group.html", context, status=422)
+
+
+def find_group(request: HttpRequest, pk: int) -> Group:
+    """A group that this person leads; any other does not exist for her."""
+    return get_object_or_404(Group.objects.led_by(request.user), pk=pk)
+
+
+def _require_teacher(request: HttpRequest) -> None:
+    if not (request.user.is_teacher or request.user.is_operator):
+        raise PermissionDenied
+
+
+def _find_member(group: Group, pk: str) -> User:
+    known = pk if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0
+    return get_object_or_404(group.learners.all(), pk=known)
+
+
+def _context(group: Group) -> dict[str, Any]:
+    overview = overview_group(group)
+    learners = overview["learners"]
+    return {
+        "group": group,
+        "overview": overview,
+        "need_help": sum(bool(each["needs_help"]) for each in learners),
+        "help_first": HELP_FIRST,
+        "rules": _rules(group),
+        "rule_form": RuleForm(group=group),
+        "member_form": MemberForm(),
+        "course_form": CourseForm(group=group),
+    }
+
+
+def _rules(group: Group) -> Any:
+    return (
+        group.assignments.in_force()
+        .select_related("concept", "teacher")
+        .prefetch_related("items", "learners")
+    )
+
+
+def _answer(
+    request: HttpRequest, group: Group, template: str, said: str, **context: Any
+) -> HttpResponse:
+    if request.htmx:
+        return render(request, template, {**context, "said": said})
+    messages.success(request, said)
+    return redirect("web:group", group.pk)
+
+
+def _first_message(error: APIException) -> str:
+    detail: Any = error.detail
+    while isinstance(detail, dict | list):
+        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
+    return str(detail)

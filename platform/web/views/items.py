@@ -1,0 +1,169 @@
+"""The page of one item: read, watch or answer it, say what you think of it, and go on."""
+
+import uuid
+from typing import Any
+from uuid import UUID
+
+from common.access import visible
+from content.grading import InvalidResponse
+from content.markdown import render as render_markdown
+from content.models import Item
+from content.selectors import list_items
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from learners.models import ItemProgress
+from learners.selectors import get_studied_item
+from learners.services.events import NewEvent, record_attempt, record_events
+from recommender.selectors.recommendations import RecommendedItem, find_newest_slate
+from recommender.services.recommendations import get_recommendations
+from rest_framework.exceptions import APIException
+
+from web.exercise_form import (
+    QuestionOnPage,
+    make_response,
+    place_error,
+    place_grade,
+    read_answers,
+    read_questions,
+)
+from web.views.home import SIGNALS
+from web.views.parameters import read_uuid
+
+
+@login_required
+@require_GET
+def show_item(request: HttpRequest, slug: str) -> HttpResponse:
+    item, studied = _find_item(request, slug)
+    questions = read_questions(item, request.GET)
+    if request.htmx and request.htmx.target and request.htmx.target.startswith("hints-"):
+        asked = request.htmx.target.removeprefix("hints-")
+        for question in questions:
+            if str(question.index) == asked:
+                context = {"item": item, "question": question}
+                return render(request, "web/_hints.html", context)
+        raise Http404
+    context = _context(request, item, questions, studied=studied)
+    if request.htmx and request.htmx.target == "work":  # "Try again"
+        return render(request, "web/_work.html", context)
+    return render(request, "web/item.html", context)
+
+
+@login_required
+@require_POST
+def answer_item(request: HttpRequest, slug: str) -> HttpResponse:
+    """Grade in place. Sent twice with the same id it is one attempt, so reloading the result is harmless."""
+    item = _find_studied(request, slug)
+    questions = read_questions(item, request.POST)
+    complete = read_answers(questions, request.POST)
+    grade, status = None, 422
+    if complete and questions:
+        try:
+            grade = record_attempt(
+                actor=request.user,
+                item=item,
+                uid=read_uuid(request.POST.get("id")) or uuid.uuid4(),
+                response=make_response(item, questions),
+                hints=sum(len(question.hints) for question in questions),
+            )
+        except InvalidResponse as error:
+            place_error(questions, error)
+        except APIException as error:
+            messages.error(request, str(error.detail))
+            return redirect("web:item", slug)
+        else:
+            place_grade(questions, grade)
+            status = 200
+    context = _context(request, item, questions, studied=True, grade=grade)
+    template = "web/_work.html" if request.htmx else "web/item.html"
+    return render(request, template, context, status=status)
+
+
+@login_required
+@require_POST
+def finish_item(request: HttpRequest, slug: str) -> HttpResponse:
+    """Mark as done: a `completed` event, with the attention time that the page measured."""
+    item = _find_studied(request, slug)
+    event = NewEvent(
+        uid=read_uuid(request.POST.get("id")) or uuid.uuid4(),
+        verb="completed",
+        item_id=item.pk,
+        occurred_at=timezone.now(),
+        duration=_read_seconds(request.POST.get("duration")),
+    )
+    record_events(actor=request.user, events=[event])
+    if request.htmx:
+        context = _context(request, item, [], studied=True)
+        return render(request, "web/_after.html", {**context, "just_done": True})
+    messages.success(request, _("Done: “%(title)s”.") % {"title": item.title})
+    return redirect("web:home")
+
+
+def _find_item(request: HttpRequest, slug: str) -> tuple[Item, bool]:
+    """The item, and whether this person studies it. Others who may see it (its teachers, authors) get a preview."""
+    try:
+        found, studied = get_studied_item(learner_id=request.user.pk, slug=slug), True
+    except Item.DoesNotExist:
+        found = get_object_or_404(visible(Item.objects.all(), request.user), slug=slug)
+        studied = False
+    return list_items([found.pk]).prefetch_related("questions").get(), studied
+
+
+def _find_studied(request: HttpRequest, slug: str) -> Item:
+    item, studied = _find_item(request, slug)
+    if not studied:
+        raise Http404
+    return item
+
+
+def _context(
+    request: HttpRequest,
+    item: Item,
+    questions: list[QuestionOnPage],
+    *,
+    studied: bool,
+    grade: Any = None,
+) -> dict[str, Any]:
+    progress = ItemProgress.objects.filter(learner=request.user, item=item).first()
+    return {
+        "item": item,
+        "body": render_markdown(item.body),
+        "questions": questions,
+        "studied": studied,
+        "grade": grade,
+        "uid": uuid.uuid4(),
+        "progress": progress,
+        "following": _find_following(request, item) if studied else None,
+        "slate": _find_slate(request, item) if studied else None,
+        "signals": SIGNALS,
+        "focused": request.GET.get("focus") == "1",
+    }
+
+
+def _find_following(request: HttpRequest, item: Item) -> RecommendedItem | None:
+    """The best item of her list but this one."""
+    best = get_recommendations(learner_id=request.user.pk, limit=2).items
+    return next((each for each in best if each.slug != item.slug), None)
+
+
+def _find_slate(request: HttpRequest, item: Item) -> UUID | None:
+    """The slate that brought her here, else her newest one if the item is on it: what feedback refers to."""
+    given = read_uuid(request.POST.get("slate") or request.GET.get("slate"))
+    if given:
+        return given
+    newest = find_newest_slate(learner_id=request.user.pk)
+    on_it = newest and any(entry["item"] == item.pk for entry in newest.slate.entries)
+    return newest.slate.pk if newest and on_it else None
+
+
+def _read_seconds(value: str | None) -> float | None:
+    """Seconds of attention as the page measured them; what is no number from 0 to a day is unknown."""
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= 86_400 else None

@@ -1,0 +1,43 @@
+"""One learner, as her teacher sees her: how she is doing, what was done last, and what to give her."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from learners.models import Assignment
+from learners.selectors import read_activity, summarise_progress
+from recommender.selectors.recommendations import find_newest_slate, list_recommendations
+
+from web.forms import RuleForm
+from web.views.groups import find_group
+
+
+@login_required
+@require_GET
+def show_learner(request: HttpRequest, pk: int, learner: int) -> HttpResponse:
+    """Only what she does in the group's own courses is her teacher's business."""
+    group = find_group(request, pk)
+    person = get_object_or_404(group.learners, pk=learner)
+    courses = list(group.courses.values_list("pk", flat=True))
+    slugs = set(group.courses.values_list("slug", flat=True))
+    newest = find_newest_slate(learner_id=person.pk)
+    listed = (
+        list_recommendations(newest, now=timezone.now(), course_slug=None, limit=40).items
+        if newest
+        else []
+    )
+    context = {
+        "group": group,
+        "person": person,
+        "summary": summarise_progress(learner_id=person.pk, course_ids=courses),
+        "activity": read_activity(learner_id=person.pk, course_ids=courses, limit=20),
+        "upcoming": [each for each in listed if each.course in slugs][:5],
+        "rules": Assignment.objects.in_force()
+        .filter(group=group)
+        .reaching(person.pk)
+        .select_related("concept")
+        .prefetch_related("items", "learners"),
+        "rule_form": RuleForm(group=group, initial={"learners": [person.pk]}),
+    }
+    return render(request, "web/learner.html", context)
