@@ -36,7 +36,9 @@ def fit_linear(
         return index, value, {"item_knn": float(index.shape[1])}
     counts = linear.gram(matrix)
     # An inverse costs V^3: large catalogues try fewer penalties.
-    strengths = (50.0, 100.0, 200.0, 500.0, 1000.0) if rows <= 4000 else (100.0, 300.0)
+    strengths: tuple[float, ...] = (
+        (50.0, 100.0, 200.0, 500.0, 1000.0) if rows <= 4000 else (100.0, 300.0)
+    )
     if not len(valid):
         strengths = strengths[1:2]
     best: tuple[float, Tensor, Tensor, float] | None = None
@@ -54,7 +56,7 @@ def fit_linear(
             found = float(metrics.ndcg(ranks).mean())
         if best is None or found > best[0]:
             best = (found, index, value, strength)
-    assert best is not None
+    assert best is not None  # noqa: S101 - there is at least one strength
     return best[1], best[2], {"strength": best[3]}
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -147,8 +146,8 @@ class Loop(Generic[T]):
         decay = min(self.schedule.average, (1 + self.steps) / (10 + self.steps))
         for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             kept.lerp_(new, 1 - decay)
-        for kept, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            kept.copy_(new)
+        for held, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            held.copy_(now)
 
     def _left(self, began: float, part: float) -> float:
         """Seconds left at most: patience usually ends the phase earlier."""
@@ -190,7 +189,7 @@ class Loop(Generic[T]):
         shutil.rmtree(old, ignore_errors=True)
         if self.folder.exists():
             self.folder.rename(old)
-        os.replace(fresh, self.folder)
+        fresh.replace(self.folder)
         shutil.rmtree(old, ignore_errors=True)
 
     def _resume(self) -> None:
@@ -224,7 +223,8 @@ class Loop(Generic[T]):
 
 def groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
     """Parameter groups: weight decay on matrices only, not on tables, norms and biases."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for module in model.modules():
         for parameter in module.parameters(recurse=False):
             (matrices if isinstance(module, nn.Linear) else others).append(parameter)

@@ -82,7 +82,7 @@ def measure_next_item(options: Options) -> None:
             ranks = rank_cases(scorer(bound, data.log), data.log, test, candidates)
             ours = _by_learner(ranks, test)
             milliseconds = _score_ms(bound, data.log, test)
-            content = {
+            content: dict[str, Any] = {
                 "task": "next-item",
                 "data": data.name,
                 "metrics": report.ranking_report(ours, options.seed),

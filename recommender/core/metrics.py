@@ -38,7 +38,7 @@ def auc(probability: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
     negative = len(truth) - positive
     if positive == 0 or negative == 0:
         return float("nan")
-    values, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     return float(
         (mean_rank[inverse][truth == 1].sum() - positive * (positive + 1) / 2)
@@ -100,7 +100,7 @@ class PooledBootstrap:
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _weighted(
+def _weighted(  # noqa: PLR0917 - columns of one table
     w: NDArray[np.float64],
     p: NDArray[np.float64],
     t: NDArray[np.float64],

@@ -138,7 +138,7 @@ class NextItemTask:
         """NDCG@10 on the validation cases."""
         if not len(self.valid):
             return None
-        assert isinstance(model, NextItemModel)
+        assert isinstance(model, NextItemModel)  # noqa: S101 - narrows the type
         ranks = rank_cases(
             scorer(model, self.valid_log, self.text, self.device),
             self.valid_log,

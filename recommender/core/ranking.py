@@ -18,28 +18,35 @@ Similarity = Callable[[NDArray[np.int64]], Floats]
 
 @dataclass(frozen=True)
 class RankingConfig:
-    """Weights of the terms and sizes of the slate. Each term lies in 0..1 before its weight."""
+    """Weights of the terms and sizes of the slate.
+
+    Affinity lies in 0..1 and practice in -1..1 before their weights, so the weight of `remedial` lifts
+    above all of both, and that of `assigned` above everything.
+    """
 
     target_success: float = 0.7
     epsilon: float = 0.1
     top: int = 100
     per_course: int = 20
     explore_from: int = 50
+    explore_slots: int = 10
     diversify: int = 30
     mmr_lambda: float = 0.85
     affinity: float = 1.0
-    practice: float = 1.0
-    practice_width: float = 0.15
-    remedial: float = 4.0
-    assigned: float = 10.0
+    practice: float = 3.0
+    practice_width: float = 0.3
+    practice_unknown: float = 0.5
+    remedial: float = 8.0
+    assigned: float = 20.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.epsilon <= 1 and 0 < self.mmr_lambda <= 1):
             raise ValueError("epsilon must be in [0, 1], mmr_lambda in (0, 1]")
         if not 0 < self.target_success < 1 or self.practice_width <= 0:
             raise ValueError("target_success must be in (0, 1), practice_width positive")
-        if min(self.top, self.explore_from, self.diversify) < 1 or self.per_course < 0:
-            raise ValueError("top, explore_from and diversify must be at least 1")
+        sizes = (self.top, self.explore_from, self.explore_slots, self.diversify)
+        if min(sizes) < 1 or self.per_course < 0:
+            raise ValueError("top, explore_from, explore_slots and diversify must be at least 1")
 
 
 @dataclass
@@ -77,15 +84,17 @@ class Ranking:
     exploration: Exploration | None = None
 
 
-def practice_value(success: Floats, target: float, width: float) -> Floats:
-    """How much practising teaches at this P(correct): 1 at the target, falling to both sides.
+def practice_value(success: Floats, target: float, width: float, unknown: float = 0.5) -> Floats:
+    """How much practising teaches at this P(correct): 1 at the target, 0 at `width` from it, at least -1.
 
-    The zone of proximal development (Vygotsky, 1978): too easy and too hard teach little. A bell around
-    the learner's own target; 0.7 to 0.85 is where practice was found to be most efficient (Wilson et
-    al., 2019, The eighty five percent rule for optimal learning). Unknown success is worth nothing.
+    The zone of proximal development (Vygotsky, 1978): too easy and too hard teach little; practice was
+    found most efficient with 70 to 85% right (Wilson et al., 2019, The eighty five percent rule for
+    optimal learning). The parabola makes a shifted target act alike everywhere: between any two
+    exercises the gap moves by the same amount for the same difference in P(correct), so a higher target
+    never makes the chosen exercises harder. An item without a prediction is worth `unknown`.
     """
-    value = np.exp(-0.5 * ((success - target) / width) ** 2)
-    return np.where(np.isfinite(success), value, 0.0)
+    value = np.maximum(1 - ((success - target) / width) ** 2, -1.0)
+    return np.where(np.isfinite(success), value, unknown)
 
 
 def rank(
@@ -113,7 +122,9 @@ def rank(
     order = np.lexsort((candidates.syllabus[pool], -utility, missing))
     penalty = np.zeros(len(pool))
     if similarity is not None:
-        order, penalty = _diversify(order, pool, utility, missing, terms, config, similarity)
+        rule = np.stack([missing, -terms["assigned"], -terms["remedial"]], axis=1)
+        order, penalty = _diversify(order, pool, utility, rule, config, similarity)
+    order = _promote_remedy(order, candidates.remedial[pool], missing)
     chosen = _with_courses(order, candidates.course[pool], config)
     exploration = None
     if explore:
@@ -149,7 +160,10 @@ def _terms(
 ) -> dict[str, Floats]:
     """Each term [n] of the candidates in the pool, weighted."""
     value = practice_value(
-        candidates.success[pool].astype(np.float64), target, config.practice_width
+        candidates.success[pool].astype(np.float64),
+        target,
+        config.practice_width,
+        config.practice_unknown,
     )
     return {
         "affinity": config.affinity * _scaled(candidates.affinity[pool].astype(np.float64)),
@@ -169,36 +183,48 @@ def _scaled(affinity: Floats) -> Floats:
     return np.where(known, np.clip(1 + (np.where(known, affinity, best) - best) / 6, 0, 1), 0.0)
 
 
-def _diversify(
+def _diversify(  # noqa: PLR0917 - the arguments of one step of `rank`
     order: NDArray[np.int64],
     pool: NDArray[np.int64],
     utility: Floats,
-    missing: NDArray[np.int64],
-    terms: dict[str, Floats],
+    rule: Floats,
     config: RankingConfig,
     similarity: Similarity,
 ) -> tuple[NDArray[np.int64], Floats]:
     """Maximal marginal relevance (Carbonell & Goldstein, 1998) within the head of the order.
 
-    Rules are stronger than variety: an item is only moved among those with the same number of missing
-    prerequisites, the same assignment and the same need for remedy.
+    Rules [n, 3] are stronger than variety: an item only changes places with its equals in missing
+    prerequisites, assignment and need for remedy.
     """
     head = order[: config.diversify]
     alike = similarity(pool[head])
-    rule = np.stack([missing[head], -terms["assigned"][head], -terms["remedial"][head]], axis=1)
+    rules = [tuple(row) for row in rule[head]]
     left = list(range(len(head)))
     done: list[int] = []
     penalty = np.zeros(len(pool))
     weight = (1 - config.mmr_lambda) / config.mmr_lambda
     while left:
-        first = min(left, key=lambda i: tuple(rule[i]))
-        equals = [i for i in left if tuple(rule[i]) == tuple(rule[first])]
-        loss = -weight * alike[np.ix_(equals, done)].max(axis=1) if done else np.zeros(len(equals))
+        first = min(rules[i] for i in left)
+        equals = [i for i in left if rules[i] == first]
+        loss = np.zeros(len(equals))
+        if done:
+            loss = -weight * alike[np.ix_(equals, done)].max(axis=1)
         best = int(np.argmax(utility[head[equals]] + loss))
         penalty[head[equals[best]]] = loss[best]
         done.append(equals[best])
         left.remove(equals[best])
     return np.concatenate([head[done], order[config.diversify :]]), penalty
+
+
+def _promote_remedy(
+    order: NDArray[np.int64], remedial: Floats, missing: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The best remedy stands among the first three, whatever a teacher has assigned."""
+    able = np.flatnonzero((remedial[order] > 0) & (missing[order] == 0))
+    if not len(able) or able[0] <= 2:
+        return order
+    rest = np.delete(order, able[0])
+    return np.insert(rest, 2, order[able[0]])
 
 
 def _with_courses(
@@ -220,21 +246,20 @@ def _explore(
     config: RankingConfig,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], Exploration | None]:
-    """With probability epsilon one slot below the first is filled from the eligible top.
+    """With probability epsilon one slot below the first is drawn uniformly from the eligible top.
 
-    Only items with their prerequisites met and not assigned take part, and only slots that hold such
-    items: so exploration bends no rule. The item changes places with the one in the slot.
+    Neither assigned items nor remedies nor items with missing prerequisites take part, and none of
+    them is moved by more than the one place that the drawn item needs: exploration bends no rule.
     """
-    head = chosen[: config.explore_from]
-    free = (candidates.missing_prerequisites[pool[head]] == 0) & ~candidates.assigned[pool[head]]
-    free &= candidates.remedial[pool[head]] == 0
-    slots = np.flatnonzero(free)
-    slots = slots[slots > 0]
-    if len(slots) < 2 or rng.random() >= config.epsilon:
+    items = pool[chosen[: config.explore_from]]
+    free = (candidates.missing_prerequisites[items] == 0) & ~candidates.assigned[items]
+    free &= candidates.remedial[items] == 0
+    free[0] = False
+    places = np.flatnonzero(free)
+    if rng.random() >= config.epsilon or len(places) < 2:
         return chosen, None
-    slot = int(slots[0] if len(slots) == 1 else rng.choice(slots[: max(1, min(10, len(slots)))]))
-    drawn = int(rng.choice(slots))
-    moved = chosen.copy()
-    moved[slot], moved[drawn] = chosen[drawn], chosen[slot]
-    probability = config.epsilon / (len(slots[:10]) * len(slots))
-    return moved, Exploration(slot, int(pool[moved[slot]]), probability)
+    slots = places[: config.explore_slots]
+    slot, drawn = int(rng.choice(slots)), int(rng.choice(places))
+    moved = np.insert(np.delete(chosen, drawn), slot, chosen[drawn])
+    probability = config.epsilon / (len(slots) * len(places))
+    return moved, Exploration(slot, int(pool[chosen[drawn]]), probability)

@@ -194,7 +194,7 @@ class _Interactions:
                 self.items.concepts[known] = tuple(dict.fromkeys(have + here))
         return known
 
-    def read(self) -> DataFolder:
+    def read(self) -> DataFolder:  # noqa: PLR0912 - one branch per column
         learners: dict[str, int] = {}
         starts: list[int] = []
         columns: dict[str, list[float]] = {
@@ -301,5 +301,5 @@ def rating_outcome(
     low, high = np.quantile(known, [1 / 3, 2 / 3])
     if low == high:
         # One value fills the middle third: the others lie clearly below or above it.
-        return (4 + np.sign(rating - low)).astype(np.uint8)
-    return (3 + (rating > low).astype(np.uint8) + (rating > high)).astype(np.uint8)
+        return np.asarray(4 + np.sign(rating - low), dtype=np.uint8)
+    return np.asarray(3 + (rating > low).astype(int) + (rating > high), dtype=np.uint8)

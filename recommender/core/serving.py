@@ -156,10 +156,10 @@ class BoundRecommender:
         rows = torch.tensor([0, *(own.get(key, 0) for key in catalogue.keys)])  # [V] version's row
         text = None
         if recommender.manifest.text_width:
-            vectors = catalogue.text
-            if vectors is None:
-                vectors = np.zeros((catalogue.rows, recommender.manifest.text_width), np.float32)
-            text = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+            given = catalogue.text
+            if given is None:
+                given = np.zeros((catalogue.rows, recommender.manifest.text_width), np.float32)
+            text = torch.from_numpy(np.array(given, dtype=np.float32))
         self.model = parts.next_item.to(self.device)
         with torch.no_grad():
             items = parts.next_item.items

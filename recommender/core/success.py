@@ -226,7 +226,7 @@ class SuccessModel(nn.Module):
             x = x + self.text(text[item])
         return x
 
-    def forward(
+    def forward(  # noqa: PLR0917 - columns of one table
         self,
         item: Tensor,
         right: Tensor,

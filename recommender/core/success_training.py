@@ -156,7 +156,7 @@ class SuccessTask:
         return -float(losses.binary(logits, self.right[events]))
 
 
-def chunk_logits(
+def chunk_logits(  # noqa: PLR0917 - one step of the two callers above and below
     model: nn.Module,
     log: EventLog,
     wide: Tensor,

@@ -104,13 +104,13 @@ class TextEncoder:
         for number, (text, tokens) in enumerate(zip(texts, self._tokens(texts), strict=True)):
             if not text.strip():
                 continue
-            if not tokens or tokens.count(self._unknown) > UNKNOWN_LIMIT * len(tokens):
+            if not tokens or sum(t == self._unknown for t in tokens) > UNKNOWN_LIMIT * len(tokens):
                 out[number] = ngram_vector(text, self.width)
                 continue
             pieces = -(-len(tokens) // self._chunk)
-            for part in np.array_split(tokens, pieces):
+            for piece in np.array_split(tokens, pieces):
                 owner.append(number)
-                chunks.append(part.tolist())
+                chunks.append(piece.tolist())
         order = sorted(range(len(chunks)), key=lambda i: len(chunks[i]))
         done = 0
         while done < len(order):
@@ -161,7 +161,7 @@ class TextEncoder:
             from transformers import AutoModel
             from transformers.utils import logging
 
-            logging.disable_progress_bar()
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             self._model = AutoModel.from_pretrained(
                 str(self._folder),
                 local_files_only=True,

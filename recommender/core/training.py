@@ -152,7 +152,7 @@ def train_success(
 
 
 class _Run:
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the arguments of `train`
         self,
         log: EventLog,
         catalogue: Catalogue,
@@ -185,7 +185,8 @@ class _Run:
     def go(self) -> TrainResult:
         began = time.monotonic()
         self._check_checkpoint()
-        split, chosen = self.split, {"model": asdict(self.model_config)}
+        split = self.split
+        chosen: dict[str, object] = {"model": asdict(self.model_config)}
         events = np.bincount(np.asarray(split.train.item), minlength=self.catalogue.rows)
         candidates = torch.from_numpy(events > 0)
         candidates[0] = False
@@ -376,7 +377,7 @@ class _Run:
             "events": len(self.log),
             "learners": self.log.learners,
             "last": float(np.nansum(np.asarray(self.log.item[-1000:], dtype=np.float64))),
-            "items": list(self.catalogue.keys[-3:]) + [len(self.catalogue.keys)],
+            "items": [*self.catalogue.keys[-3:], len(self.catalogue.keys)],
             "encoder": self.catalogue.encoder,
         }
         path = self.checkpoint / "run.json"
