@@ -9,6 +9,24 @@ from recommender import reasons
 from recommender.models import Feedback
 
 
+class StrictUUIDField(serializers.UUIDField):
+    """A UUID as text: a number, which could be read as one too, is a mistake of the sender."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class StrictCharField(serializers.CharField):
+    """Text, and not a number that looks like it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class RecommendationQuery(serializers.Serializer[Any]):
     course = serializers.SlugField(
         required=False, max_length=100, help_text=_("Items of this course only.")
@@ -68,12 +86,12 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField(
+    id = StrictUUIDField(
         required=False, help_text=_("Makes sending twice harmless; made up where it is absent.")
     )
     item = serializers.SlugField(max_length=100, help_text=_("An item of the slate."))
     signal = serializers.ChoiceField(choices=Feedback.Signal.choices)
-    comment = serializers.CharField(
+    comment = StrictCharField(
         required=False, allow_blank=True, default="", max_length=2000, trim_whitespace=False
     )
 

@@ -1,0 +1,126 @@
+"""Algebra in three steps: letters, then equations, then graphs; Alice studies it in Bob's group."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from content.models import Concept, Course, Item, Prerequisite, Question
+from learners.models import Group
+from learners.services.events import NewEvent, record_events
+from learners.services.groups import add_course, add_learner, create_group
+
+STEPS = ("letters", "equations", "graphs")
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings: Any) -> None:
+    """Hashing is slow on purpose, and these tests make many people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """Nothing that a worker process keeps in memory survives a test, as the database doesn't."""
+    from recommender.pipeline import active, catalogue, slates
+
+    yield
+    active.forget_active()
+    catalogue.forget_catalogue()
+    slates.forget_bound()
+
+
+def make_item(course: Course, slug: str, kind: str, *concepts: Concept) -> Item:
+    item = Item.objects.create(
+        course=course,
+        slug=slug,
+        title=slug.replace("-", " ").capitalize(),
+        kind=kind,
+        position=course.items.count(),
+    )
+    item.concepts.set(concepts)
+    if kind == "exercise":
+        Question.objects.create(
+            item=item,
+            answer_type="number",
+            key={"value": 4, "tolerance": 0},
+            hints=["Use your fingers."],
+            explanation="It is four.",
+        )
+    return item
+
+
+@pytest.fixture
+def algebra(db: None) -> SimpleNamespace:
+    """A lesson and two exercises for each step: `algebra.items["letters-lesson"]`, `algebra.concepts["letters"]`."""
+    course = Course.objects.create(slug="algebra", title="Algebra")
+    concepts = {name: Concept.objects.create(slug=name, title=name.capitalize()) for name in STEPS}
+    for before, after in pairwise(STEPS):
+        Prerequisite.objects.create(concept=concepts[after], prerequisite=concepts[before])
+    items = {}
+    for name in STEPS:
+        for part, kind in (("lesson", "lesson"), ("one", "exercise"), ("two", "exercise")):
+            slug = f"{name}-{part}"
+            items[slug] = make_item(course, slug, kind, concepts[name])
+    return SimpleNamespace(course=course, concepts=concepts, items=items)
+
+
+@pytest.fixture
+def group(bob: Any, alice: Any, algebra: SimpleNamespace) -> Group:
+    """Bob's group, in which Alice studies algebra."""
+    group = create_group(teacher=bob, name="Class 7b")
+    add_learner(group=group, learner=alice)
+    add_course(group=group, course=algebra.course)
+    return group
+
+
+@pytest.fixture
+def did(algebra: SimpleNamespace) -> Callable[..., uuid.UUID]:
+    """Let a person do something: `did(alice, "completed", "letters-lesson", ago=timedelta(days=2))`."""
+
+    def act(
+        person: Any,
+        verb: str,
+        slug: str,
+        *,
+        right: bool | None = None,
+        ago: timedelta = timedelta(0),
+        **fields: Any,
+    ) -> uuid.UUID:
+        event = NewEvent(
+            uid=uuid.uuid4(),
+            verb=verb,
+            item_id=algebra.items[slug].pk,
+            occurred_at=datetime.now(UTC) - ago,
+            success=right,
+            graded=right is not None,
+            **fields,
+        )
+        record_events(actor=person, events=[event])
+        return event.uid
+
+    return act
+
+
+@pytest.fixture
+def refresh() -> Callable[[], Any]:
+    """Do what a worker does at a nudge."""
+    from recommender.pipeline.refresh import refresh_stale
+
+    return lambda **options: refresh_stale(**options)[0]
+
+
+@pytest.fixture
+def next_items(api: Callable[..., Any]) -> Callable[..., list[str]]:
+    """The slugs that a person is recommended now."""
+
+    def read(person: Any, **query: Any) -> list[str]:
+        answer = api(person).get("/api/v1/recommendations/", {"limit": 100, **query})
+        assert answer.status_code == 200, answer.content
+        return [item["item"]["slug"] for item in answer.json()["items"]]
+
+    return read

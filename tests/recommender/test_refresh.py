@@ -1,0 +1,204 @@
+"""Claims, snapshots and writes of the refresh, with real connections and real commits."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from learners.models import LearnerState
+from learners.services.freshness import claim_stale, mark_dirty
+from learners.services.groups import add_learner
+from recommender.models import Slate
+from recommender.pipeline import refresh as pipeline
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def class_7b(alice: Any, charlie: Any, person: Callable[..., Any], group: Any) -> list[Any]:
+    """Alice, Charlie and Dana, all of them stale."""
+    members = [alice, charlie, person("dana")]
+    for member in members[1:]:
+        add_learner(group=group, learner=member)
+    return members
+
+
+def stale(person: Any) -> bool:
+    state = LearnerState.objects.get(learner=person)
+    return state.dirty_seq > state.clean_seq
+
+
+def elsewhere(work: Callable[[], Any]) -> None:
+    """Do something on another connection, and wait for it."""
+    problems: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as problem:
+            problems.append(problem)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+    assert not problems, problems
+
+
+def test_all_stale_learners_get_slates_in_one_pass(class_7b: list[Any], refresh: Any) -> None:
+    done = refresh()
+    assert {member.pk for member in class_7b} <= done.stored
+    assert not any(stale(member) for member in class_7b)
+    assert set(Slate.objects.values_list("learner", flat=True)) >= {m.pk for m in class_7b}
+
+
+def test_a_second_run_finds_nothing(class_7b: list[Any], refresh: Any) -> None:
+    refresh()
+    before = set(Slate.objects.values_list("pk", flat=True))
+    assert not refresh().stored
+    assert set(Slate.objects.values_list("pk", flat=True)) == before
+
+
+def test_an_event_between_the_read_and_the_write_ends_in_a_second_slate(
+    alice: Any, class_7b: list[Any], did: Any, refresh: Any, monkeypatch: Any
+) -> None:
+    compute = pipeline.make_slates
+    seen = []
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        slates = compute(*args, **kwargs)
+        if not seen:
+            elsewhere(lambda: did(alice, "completed", "letters-lesson"))
+        seen.append({slate.learner_id: slate for slate in slates})
+        return slates
+
+    monkeypatch.setattr(pipeline, "make_slates", interrupted)
+    refresh()
+    first, second = (batch[alice.pk] for batch in seen)
+    assert len(seen[1]) == 1  # the others needed no second one
+    assert first.seq < second.seq
+    assert first.entries[0]["item"] != second.entries[0]["item"]
+    assert Slate.objects.filter(learner=alice).latest("computed_at").pk == second.pk
+    assert not stale(alice)
+
+
+def test_a_snapshot_shows_one_moment(
+    alice: Any, class_7b: list[Any], did: Any, monkeypatch: Any
+) -> None:
+    """Had the count been read before the event and the history after it, the event would be worked in twice at worst; the
+    other way round it would be lost."""
+    count = pipeline.read_counts
+
+    def interrupted(**kwargs: Any) -> Any:
+        counts = count(**kwargs)
+        elsewhere(lambda: did(alice, "completed", "letters-lesson"))
+        return counts
+
+    monkeypatch.setattr(pipeline, "read_counts", interrupted)
+    seqs, reads = pipeline.read_snapshot([alice.pk])
+    assert reads[alice.pk].history == []
+    assert seqs[alice.pk] < LearnerState.objects.get(learner=alice).dirty_seq
+
+
+def test_a_dead_workers_claims_are_taken_over(class_7b: list[Any], refresh: Any) -> None:
+    claimed = claim_stale(worker="dead", limit=10, lease_seconds=60)
+    assert set(claimed) >= {member.pk for member in class_7b}
+    assert not refresh().stored  # its lease still runs
+    LearnerState.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert refresh().stored >= {member.pk for member in class_7b}
+
+
+def test_who_lost_a_claim_writes_nothing(
+    alice: Any, class_7b: list[Any], refresh: Any, monkeypatch: Any
+) -> None:
+    compute = pipeline.make_slates
+
+    def robbed(*args: Any, **kwargs: Any) -> Any:
+        slates = compute(*args, **kwargs)
+        elsewhere(
+            lambda: LearnerState.objects.filter(learner=alice).update(
+                claimed_by="another", claimed_until=timezone.now() + timedelta(minutes=1)
+            )
+        )
+        return slates
+
+    monkeypatch.setattr(pipeline, "make_slates", robbed)
+    done = refresh()
+    assert alice.pk in done.lost
+    assert not Slate.objects.filter(learner=alice).exists()
+    assert Slate.objects.filter(learner=class_7b[1]).exists()
+    assert stale(alice)
+
+
+def test_one_bad_learner_does_not_block_the_others(
+    alice: Any, class_7b: list[Any], refresh: Any, monkeypatch: Any
+) -> None:
+    compute = pipeline.make_slates
+
+    def poisoned(reads: Any, **kwargs: Any) -> Any:
+        if any(read.situation.learner == alice.pk for read in reads):
+            raise ValueError("nobody foresaw this")
+        return compute(reads, **kwargs)
+
+    monkeypatch.setattr(pipeline, "make_slates", poisoned)
+    done = refresh()
+    assert done.failed == {alice.pk}
+    assert {member.pk for member in class_7b[1:]} <= done.stored
+    # She is left alone for a while, and nothing of her was written.
+    assert not refresh().failed
+    state = LearnerState.objects.get(learner=alice)
+    assert state.claimed_until > timezone.now() + timedelta(seconds=45)
+    assert stale(alice)
+    monkeypatch.setattr(pipeline, "make_slates", compute)
+    LearnerState.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert alice.pk in refresh().stored
+
+
+def test_a_database_that_goes_away_is_nobodys_fault(
+    class_7b: list[Any], refresh: Any, monkeypatch: Any
+) -> None:
+    def gone(*args: Any, **kwargs: Any) -> Any:
+        raise OperationalError("server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "make_slates", gone)
+        with pytest.raises(OperationalError):
+            refresh()
+    # The claims were given back, so nobody has to wait for a lease.
+    assert {member.pk for member in class_7b} <= refresh().stored
+
+
+def test_a_person_who_left_during_the_refresh(
+    alice: Any, class_7b: list[Any], refresh: Any, monkeypatch: Any
+) -> None:
+    compute = pipeline.make_slates
+
+    def erased(*args: Any, **kwargs: Any) -> Any:
+        slates = compute(*args, **kwargs)
+        elsewhere(lambda: type(alice).objects.get(pk=alice.pk).delete())
+        return slates
+
+    monkeypatch.setattr(pipeline, "make_slates", erased)
+    done = refresh()
+    assert done.lost == {alice.pk}
+    assert {member.pk for member in class_7b[1:]} <= done.stored
+
+
+def test_batches_are_bounded(class_7b: list[Any], refresh: Any, settings: Any) -> None:
+    settings.REFRESH_BATCH = 2
+    assert len(refresh().stored) >= 3
+
+
+def test_somebody_who_studies_nothing_gets_an_empty_slate(
+    person: Callable[..., Any], refresh: Any, next_items: Any
+) -> None:
+    loner = person("loner")
+    mark_dirty(learner_ids=[loner.pk])
+    assert loner.pk in refresh().stored
+    assert next_items(loner) == []

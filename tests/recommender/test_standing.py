@@ -1,0 +1,200 @@
+"""What a learner may be offered, what blocks it, and what would help her; by hand on a small catalogue."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content.selectors import CatalogueRow
+from recommender.selectors.outline import build_outline
+from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess, is_due
+from recommender.target import fold_target
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+LETTERS, EQUATIONS, GRAPHS = 1, 2, 3  # concepts, each built on the one before
+LESSON_1, EXERCISE_1, LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3 = 11, 12, 21, 22, 31, 32
+COURSE = 7
+
+
+def row(item: int, kind: str, *concepts: int, course: int = COURSE, published: bool = True) -> Any:
+    known = dict.fromkeys(CatalogueRow._fields)
+    return CatalogueRow(
+        **known
+        | {
+            "id": item,
+            "kind": kind,
+            "course_id": course,
+            "position": item,
+            "published": published,
+            "concept_ids": concepts,
+        }
+    )
+
+
+@pytest.fixture
+def outline() -> Outline:
+    return build_outline(
+        [
+            row(LESSON_1, "lesson", LETTERS),
+            row(EXERCISE_1, "exercise", LETTERS),
+            row(LESSON_2, "lesson", EQUATIONS),
+            row(EXERCISE_2, "exercise", EQUATIONS),
+            row(LESSON_3, "lesson", GRAPHS),
+            row(EXERCISE_3, "exercise", GRAPHS),
+            row(41, "lesson", course=8),
+            row(42, "lesson", published=False),
+        ],
+        {EQUATIONS: {LETTERS}, GRAPHS: {EQUATIONS}},
+    )
+
+
+def stand(outline: Outline, **fields: Any) -> Standing:
+    return assess(outline, Situation(learner=1, courses=frozenset({COURSE}), **fields), now=NOW)
+
+
+def chosen(outline: Outline, column: Any) -> set[int]:
+    return {int(item) for item, true in zip(outline.item_ids, column, strict=True) if true}
+
+
+def wrong(item: int, times: int = 3, *, ago: timedelta = DAY / 24) -> tuple[Answer, ...]:
+    return tuple(Answer(n, item, False, NOW - ago * (times - n)) for n in range(times))
+
+
+def done(item: int, *, ago: timedelta, right: int = 0) -> Progress:
+    return Progress(item, NOW - ago, right)
+
+
+EVERYTHING = {LESSON_1, EXERCISE_1, LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3}
+
+
+def test_a_beginner_may_have_what_is_published_in_her_courses(outline: Outline) -> None:
+    standing = stand(outline)
+    assert chosen(outline, standing.eligible) == EVERYTHING
+    assert chosen(outline, standing.missing > 0) == {LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3}
+    assert not standing.remedies
+
+
+@pytest.mark.parametrize("hidden", ["banned", "known", "not_now"])
+def test_hidden_items_are_not_offered(outline: Outline, hidden: str) -> None:
+    standing = stand(outline, **{hidden: frozenset({LESSON_1})})
+    assert chosen(outline, standing.eligible) == EVERYTHING - {LESSON_1}
+
+
+def test_a_finished_lesson_is_not_offered_again(outline: Outline) -> None:
+    standing = stand(outline, progress=(done(LESSON_1, ago=400 * DAY),))
+    assert LESSON_1 not in chosen(outline, standing.eligible)
+
+
+@pytest.mark.parametrize(
+    ("right", "days", "due"),
+    [(1, 2.9, False), (1, 3, True), (2, 5.9, False), (2, 6, True), (9, 95, False), (9, 96, True)],
+)
+def test_an_exercise_is_due_again_at_growing_distances(
+    outline: Outline, right: int, days: float, due: bool
+) -> None:
+    standing = stand(outline, progress=(done(EXERCISE_1, ago=days * DAY, right=right),))
+    assert (EXERCISE_1 in chosen(outline, standing.eligible)) is due
+    assert (EXERCISE_1 in chosen(outline, standing.review)) is due
+
+
+@given(st.integers(0, 10_000), st.booleans(), st.floats(0, 86_399))
+def test_nothing_is_due_within_a_day(right: int, gradable: bool, seconds: float) -> None:
+    completed_at = NOW - timedelta(seconds=seconds)
+    assert not is_due(gradable=gradable, completed_at=completed_at, right=right, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"progress": (done(LESSON_1, ago=DAY),)},
+        {"known": frozenset({LESSON_1})},
+        {"answers": (Answer(1, EXERCISE_1, True, NOW - DAY), *wrong(EXERCISE_1, 2))},
+    ],
+    ids=["completed", "known", "answered right lately"],
+)
+def test_a_prerequisite_is_met(outline: Outline, how: dict[str, Any]) -> None:
+    standing = stand(outline, **how)
+    assert chosen(outline, standing.missing > 0) == {LESSON_3, EXERCISE_3}
+
+
+def test_a_prerequisite_that_goes_wrong_is_not_met_any_more(outline: Outline) -> None:
+    standing = stand(outline, progress=(done(LESSON_1, ago=DAY),), answers=wrong(EXERCISE_1))
+    assert LESSON_2 in chosen(outline, standing.missing > 0)
+
+
+def test_a_prerequisite_that_cannot_be_studied_counts_as_met(outline: Outline) -> None:
+    standing = stand(outline, banned=frozenset({LESSON_1, EXERCISE_1}))
+    assert chosen(outline, standing.missing > 0) == {LESSON_3, EXERCISE_3}
+
+
+def test_an_item_does_not_need_what_it_teaches_itself() -> None:
+    both = build_outline(
+        [row(1, "lesson", LETTERS), row(2, "lesson", LETTERS, EQUATIONS)], {EQUATIONS: {LETTERS}}
+    )
+    assert not stand(both).missing.any()
+
+
+def test_three_wrong_answers_call_for_the_unmet_prerequisite(outline: Outline) -> None:
+    standing = stand(outline, answers=wrong(EXERCISE_2))
+    assert chosen(outline, standing.remedial > 0) == {LESSON_1, EXERCISE_1}
+    remedy = standing.remedies[outline.row_of[LESSON_1]]
+    assert outline.concept_ids[remedy.concept] == LETTERS
+    assert outline.concept_ids[remedy.failing] == EQUATIONS
+    assert len(remedy.answers) == 3
+    # Reading comes before being tested.
+    assert (
+        standing.remedial[outline.row_of[LESSON_1]] > standing.remedial[outline.row_of[EXERCISE_1]]
+    )
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [wrong(EXERCISE_2, 2), (*wrong(EXERCISE_2), Answer(9, EXERCISE_2, True, NOW))],
+    ids=["two are a slip", "a right one since"],
+)
+def test_fewer_call_for_nothing(outline: Outline, answers: tuple[Answer, ...]) -> None:
+    assert not stand(outline, answers=answers).remedies
+
+
+def test_a_prerequisite_completed_long_ago_is_due_as_a_remedy(outline: Outline) -> None:
+    standing = stand(outline, progress=(done(LESSON_1, ago=100 * DAY),), answers=wrong(EXERCISE_2))
+    assert LESSON_1 in chosen(outline, standing.eligible & (standing.remedial > 0))
+
+
+def test_a_remedy_taken_since_is_not_offered_again(outline: Outline) -> None:
+    taken = (done(LESSON_1, ago=2 * DAY), done(EXERCISE_1, ago=2 * DAY, right=1))
+    standing = stand(outline, progress=taken, answers=wrong(EXERCISE_2, ago=4 * DAY / 3 * 3))
+    assert not standing.remedies
+
+
+def test_what_was_completed_today_rests_and_what_is_before_it_helps(outline: Outline) -> None:
+    today = (done(LESSON_2, ago=DAY / 2), done(EXERCISE_2, ago=DAY / 2, right=1))
+    standing = stand(outline, progress=today, answers=wrong(EXERCISE_3))
+    assert chosen(outline, standing.remedial > 0) == {LESSON_1, EXERCISE_1}
+
+
+def test_a_blocked_prerequisite_gives_way_to_what_blocks_it(outline: Outline) -> None:
+    standing = stand(outline, answers=wrong(EXERCISE_3))
+    assert chosen(outline, standing.remedial > 0) == {LESSON_1, EXERCISE_1}
+
+
+def test_a_concept_without_prerequisites_has_no_remedy(outline: Outline) -> None:
+    assert not stand(outline, answers=wrong(EXERCISE_1)).remedies
+
+
+def test_too_hard_and_too_easy_move_the_target() -> None:
+    assert fold_target([]) == 0.7
+    assert fold_target(["too_hard"]) == 0.75
+    assert fold_target(["too_easy", "helpful", "known"]) == 0.65
+
+
+@given(st.lists(st.sampled_from(["too_hard", "too_easy", "helpful"]), max_size=40))
+def test_the_target_stays_within_its_bounds(signals: list[str]) -> None:
+    assert 0.5 <= fold_target(signals) <= 0.9
+
+
+def test_the_first_step_back_counts_at_once() -> None:
+    assert fold_target(["too_hard"] * 20 + ["too_easy"]) == 0.85

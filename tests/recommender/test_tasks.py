@@ -1,0 +1,121 @@
+"""The tasks that workers know, and what beat sends them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from common import queue
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from learners.models import LearnerState
+from recommender.models import ModelVersion, Slate
+from recommender.selectors.freshness import count_waiting, list_outdated, measure_lag
+from recommender.services.slates import prune_slates
+from workers.celery import app
+from workers.schedule import build_schedule
+
+
+def test_every_name_has_a_task_and_every_task_a_name() -> None:
+    app.loader.import_default_modules()
+    registered = {name for name in app.tasks if not name.startswith("celery.")}
+    named = {
+        value
+        for name, value in vars(queue).items()
+        if name.isupper() and isinstance(value, str) and value.startswith("attune.")
+    }
+    assert registered == named == set(queue.QUEUE_OF)
+
+
+def test_every_task_has_a_queue_that_workers_read() -> None:
+    assert set(queue.QUEUE_OF.values()) <= {queue.DEFAULT, queue.REFRESH, queue.GPU}
+
+
+def test_what_beat_sends() -> None:
+    schedule = build_schedule()
+    assert {entry["task"] for entry in schedule.values()} == {
+        queue.SWEEP_LEARNERS,
+        queue.SWEEP_TRAINING_RUNS,
+        queue.PRUNE_SLATES,
+    }
+    for entry in schedule.values():
+        assert entry["options"]["queue"] == queue.QUEUE_OF[entry["task"]]
+    assert schedule[queue.SWEEP_LEARNERS]["schedule"] == django_settings.SWEEP_SECONDS
+    assert app.conf.beat_schedule == schedule
+
+
+def test_a_lost_message_costs_a_sweep_at_most(alice: Any, group: Any) -> None:
+    waiting, outdated = count_waiting(now=timezone.now(), limit=1000)
+    assert (waiting, outdated) == (LearnerState.objects.count(), False)
+    lag, seconds = measure_lag()
+    assert lag == waiting
+    assert 0 <= seconds < 60
+    LearnerState.objects.update(
+        claimed_until=timezone.now() + timedelta(minutes=1), claimed_by="somebody"
+    )
+    assert count_waiting(now=timezone.now(), limit=1000)[0] == 0
+
+
+@pytest.fixture
+def version(db: None) -> ModelVersion:
+    return ModelVersion.objects.create(
+        artefact="v", sha256="0", manifest={}, metrics={}, data_until=timezone.now(), is_active=True
+    )
+
+
+def test_after_an_activation_the_recently_active_are_outdated(
+    alice: Any, charlie: Any, group: Any, did: Callable[..., Any], refresh: Any, request: Any
+) -> None:
+    for person in (alice, charlie):
+        did(person, "viewed", "letters-lesson")
+    refresh()
+    now = timezone.now()
+    LearnerState.objects.filter(learner=charlie).update(active_at=now - timedelta(days=15))
+    version = request.getfixturevalue("version")
+    assert list_outdated(version_id=version.pk, now=now, limit=10) == [alice.pk]
+    assert count_waiting(now=now, limit=10) == (0, True)
+    Slate.objects.filter(learner=alice).update(model_version=version)
+    assert count_waiting(now=now, limit=10) == (0, False)
+
+
+def test_the_others_are_marked_when_they_read(
+    charlie: Any, version: ModelVersion, next_items: Any, refresh: Any, group: Any
+) -> None:
+    ModelVersion.objects.update(is_active=False)
+    next_items(charlie)
+    refresh()
+    ModelVersion.objects.update(is_active=True)
+    before = LearnerState.objects.get(learner=charlie).dirty_seq
+    for _time in range(2):
+        next_items(charlie)
+        assert LearnerState.objects.get(learner=charlie).dirty_seq == before + 1
+
+
+def test_a_version_that_cannot_be_loaded_makes_nobody_stale(
+    alice: Any, version: ModelVersion, api: Any, refresh: Any, group: Any
+) -> None:
+    ModelVersion.objects.update(problem="damaged")
+    api(alice).get("/api/v1/recommendations/")
+    refresh()
+    assert api(alice).get("/api/v1/recommendations/").json()["stale"] is False
+    assert count_waiting(now=timezone.now(), limit=10) == (0, False)
+
+
+def test_old_slates_are_pruned_but_never_the_newest(alice: Any, group: Any, refresh: Any) -> None:
+    refresh()
+    newest = Slate.objects.get(learner=alice)
+    now = timezone.now()
+    for days in (30, 91, 400):
+        Slate.objects.create(
+            learner=alice,
+            source="syllabus",
+            computed_at=now - timedelta(days=days),
+            seq=0,
+            entries=[],
+            kept=True,
+        )
+    assert prune_slates(now=now, days=90, batch=1) == 2
+    Slate.objects.filter(pk=newest.pk).update(computed_at=now - timedelta(days=500))
+    Slate.objects.exclude(pk=newest.pk).delete()
+    assert prune_slates(now=now, days=90) == 0
