@@ -1,0 +1,1 @@
+"""The HTTP interface of people, groups, events and attempts."""

@@ -1,0 +1,35 @@
+"""How often one may try what could be guessed."""
+
+import logging
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+
+class AddressThrottle(ScopedRateThrottle):
+    """By network address, whoever is signed in.
+
+    It counts in the cache. Where the cache is down, requests pass: what is protected here has a second guard (the
+    lockout in the database, the length of a join code), and nobody should be kept from signing in by a cache.
+    """
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        try:
+            return bool(super().allow_request(request, view))
+        except Exception as error:  # redis-py's errors share no base with Django's
+            logger.warning("throttle skipped, the cache is down", extra={"error": str(error)})
+            return True
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
+
+
+class PersonThrottle(AddressThrottle):
+    """By person, from wherever she tries."""
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return str(self.cache_format % {"scope": self.scope, "ident": f"person-{request.user.pk}"})
