@@ -139,9 +139,8 @@ def ranges(starts: NDArray[np.integer], ends: NDArray[np.integer]) -> NDArray[np
     """All integers of the half-open ranges, one range after the other."""
     lengths = np.asarray(ends, dtype=np.int64) - starts
     before = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum())) + np.repeat(
-        np.asarray(starts, dtype=np.int64) - before, lengths
-    )
+    shift: NDArray[np.int64] = np.repeat(np.asarray(starts, dtype=np.int64) - before, lengths)
+    return np.arange(int(lengths.sum())) + shift
 
 
 class Writer:

@@ -88,8 +88,9 @@ def gap_bucket(seconds: NDArray[np.floating]) -> NDArray[np.int64]:
 
 def is_answer(log: EventLog) -> NDArray[np.bool_]:
     """[E] graded answers to an item of the catalogue: what the success head learns from."""
-    graded = (log.outcome == RIGHT) | (log.outcome == WRONG)
-    return graded & (log.behaviour == ANSWERED) & (log.item > 0)
+    graded: NDArray[np.bool_] = (log.outcome == RIGHT) | (log.outcome == WRONG)
+    graded &= (log.behaviour == ANSWERED) & (log.item > 0)
+    return graded
 
 
 def select_events(log: EventLog, keep: NDArray[np.bool_]) -> EventLog:

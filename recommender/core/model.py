@@ -99,7 +99,8 @@ class Attention(nn.Module):
         B, T, D = x.shape
         q, k, v = self.project(x)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(T)[None])
-        return self.out(mixed.transpose(1, 2).reshape(B, T, D))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(B, T, D))
+        return out
 
     def explain(self, x: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Attention of the states at `last` [B], and each token's part in their fusion.
@@ -131,11 +132,13 @@ class Block(nn.Module):
     def inward(self, x: Tensor) -> Tensor:
         """The feed-forward part (SwiGLU; Shazeer, 2020)."""
         gate, value = self.up(self.norm(x)).chunk(2, dim=-1)
-        return x + self.dropout(self.down(F.silu(gate) * value))
+        out: Tensor = x + self.dropout(self.down(F.silu(gate) * value))
+        return out
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.inward(x)
-        return x + self.dropout(self.attention(x))
+        out: Tensor = x + self.dropout(self.attention(x))
+        return out
 
 
 class NextItemModel(nn.Module):
@@ -167,19 +170,22 @@ class NextItemModel(nn.Module):
         )
         begin = self.beginning.expand(len(event), 1, -1)
         tokens = torch.cat([begin, event], dim=1)
-        return self.dropout(tokens * math.sqrt(self.config.width))
+        out: Tensor = self.dropout(tokens * math.sqrt(self.config.width))
+        return out
 
     def forward(self, batch: Batch, vectors: Tensor) -> Tensor:
         """States [B, L + 1, D]; the state at t has seen the first t events of the window."""
         x = self.encode(batch, vectors)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        out: Tensor = self.norm(x)
+        return out
 
     def last_states(self, batch: Batch, vectors: Tensor) -> Tensor:
         """[B, D] states after the last event of each window."""
         states = self(batch, vectors)
-        return states[torch.arange(len(states), device=states.device), batch.length]
+        out: Tensor = states[torch.arange(len(states), device=states.device), batch.length]
+        return out
 
     def explain(self, batch: Batch, vectors: Tensor) -> Explained:
         """Last states with the part of every event; the way of the state itself (the residual

@@ -157,6 +157,7 @@ def scorer(
 
     def score(who: NDArray[np.int64], end: NDArray[np.int64]) -> Tensor:
         batch = make_batch(log, who, end, model.config.length).to(device)
-        return model.last_states(batch, vectors) @ vectors.T
+        found: Tensor = model.last_states(batch, vectors) @ vectors.T
+        return found
 
     return score

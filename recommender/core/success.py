@@ -273,7 +273,8 @@ class SuccessModel(nn.Module):
         scaled = ((wide - self.centre) / self.spread).clamp(-6, 6)
         state = torch.cat([self.dropout(fused), self.dropout(asked), scaled], dim=-1)
         deep = self.out(self.dropout(F.gelu(self.hidden(state))))
-        return (deep + self.wide(scaled)).squeeze(-1) + prior
+        logits: Tensor = (deep + self.wide(scaled)).squeeze(-1) + prior
+        return logits
 
     def calibrated(self, logits: Tensor) -> Tensor:
         """Probabilities after Platt scaling."""

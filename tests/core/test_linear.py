@@ -1,0 +1,55 @@
+"""EASE and recency against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from recommender.core import linear
+
+
+def test_ease_on_two_items_is_the_ridge_regression_of_each_on_the_other() -> None:
+    # Three learners have both items, one only the first: G = [[4, 3], [3, 3]], ridge 1.
+    matrix = linear.interactions(
+        np.array([0, 0, 1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 1, 2, 1]), 4, 3
+    )
+    weights = linear.ease(linear.gram(matrix), 1.0)
+    # Item 2 from item 1: 3 / (4 + 1); item 1 from item 2: 3 / (3 + 1).
+    torch.testing.assert_close(weights[1:, 1:], torch.tensor([[0.0, 0.6], [0.75, 0.0]]))
+
+
+def test_recency_counts_distinct_items_and_keeps_the_last_meeting() -> None:
+    item = torch.tensor([[5, 7, 5, 0, 9], [2, 3, 0, 0, 0]])
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    weight = linear.recency(item, mask, 0.5)
+    expected = torch.tensor([[0, 0.25, 0.5, 0, 1], [0.5, 1, 0, 0, 0]])
+    torch.testing.assert_close(weight, expected)
+
+
+def test_scores_and_entries_agree_with_the_dense_product() -> None:
+    torch.manual_seed(0)
+    dense = torch.randn(12, 12)
+    dense[0] = 0
+    dense[:, 0] = 0
+    dense.fill_diagonal_(0)
+    index, value = linear.largest(dense, 12)
+    item = torch.tensor([[3, 4, 0], [7, 1, 2]])
+    weight = torch.tensor([[0.5, 1.0, 0.0], [0.25, 0.5, 1.0]])
+    wanted = torch.tensor([[1, 5], [3, 11]])
+    found = linear.score(item, weight, index, value)
+    torch.testing.assert_close(found, torch.einsum("bl,blv->bv", weight, dense[item]))
+    entries = linear.entries(item, wanted, index, value)
+    torch.testing.assert_close(entries, dense[item][torch.arange(2)[:, None], :, wanted])
+
+
+def test_item_knn_in_blocks_is_the_cosine() -> None:
+    rng = np.random.default_rng(0)
+    learner, item = rng.integers(0, 30, 200), rng.integers(1, 9, 200)
+    matrix = linear.interactions(learner, item, 30, 9)
+    index, value = linear.cosine(matrix, 9, block=4)
+    dense = matrix.toarray()
+    norm = np.linalg.norm(dense, axis=0)
+    cosine = dense.T @ dense / np.maximum(np.outer(norm, norm), 1e-9)
+    np.fill_diagonal(cosine, 0)
+    back = torch.zeros(9, 9).scatter_(1, index.long(), value)
+    np.testing.assert_allclose(back.numpy(), cosine, atol=1e-6)
