@@ -4,15 +4,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import practice_course as practice
 import pytest
 
 from content.models import Concept, Course, Item, Prerequisite, Question
 from learners.models import Group
 from learners.services.events import NewEvent, record_events
 from learners.services.groups import add_course, add_learner, create_group
+from recommender.core.artefact import read_manifest
+from recommender.models import ModelVersion
+from recommender.pipeline.artefacts import store_version
+from recommender.services.activation import activate_version
 
 STEPS = ("letters", "equations", "graphs")
 
@@ -124,3 +130,70 @@ def next_items(api: Callable[..., Any]) -> Callable[..., list[str]]:
         return [item["item"]["slug"] for item in answer.json()["items"]]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version trained once on made-up learners of the practice course."""
+    return practice.train_version(tmp_path_factory.mktemp("versions") / "trained")
+
+
+@pytest.fixture
+def training_ground(
+    db: None, alice: Any, bob: Any, settings: Any, tmp_path: Path
+) -> SimpleNamespace:
+    """The practice course, studied by Alice; versions are stored in a folder of this test."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artefacts": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "artefacts"},
+        },
+    }
+    settings.ATTUNE_HOME = tmp_path
+    made = practice.make_course()
+    group = create_group(teacher=bob, name="Practice")
+    add_learner(group=group, learner=alice)
+    add_course(group=group, course=made.course)
+    return made
+
+
+@pytest.fixture
+def activate(training_ground: SimpleNamespace, trained_version: Path) -> Callable[..., Any]:
+    """Store and activate the trained version; every call makes one more row of it."""
+
+    def make() -> ModelVersion:
+        name = f"v-{uuid.uuid4().hex}"
+        store_version(trained_version, name)
+        manifest = read_manifest(trained_version)
+        version = ModelVersion.objects.create(
+            artefact=name,
+            sha256=manifest.sha256["model.safetensors"],
+            manifest={},
+            metrics={},
+            data_until=datetime.now(UTC),
+        )
+        return activate_version(version=version)
+
+    return make
+
+
+@pytest.fixture
+def practised() -> Callable[..., uuid.UUID]:
+    """Let a person do something in the practice course: `practised(alice, 3, right=True)`."""
+
+    def act(
+        person: Any, place: int, *, right: bool | None = None, ago: timedelta = timedelta(0)
+    ) -> uuid.UUID:
+        event = NewEvent(
+            uid=uuid.uuid4(),
+            verb="answered" if right is not None else "completed",
+            item_id=practice.FIRST + place,
+            occurred_at=datetime.now(UTC) - ago,
+            success=right,
+            graded=right is not None,
+        )
+        record_events(actor=person, events=[event])
+        return event.uid
+
+    return act
