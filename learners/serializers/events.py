@@ -43,8 +43,8 @@ _SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
 def _refuse_numbers(value: Any) -> Any:
-    # pydantic takes a text of digits for seconds since 1970, which the documented format has no place for.
-    if isinstance(value, str) and not _RFC3339.match(value):
+    # pydantic takes a number, also as text, for seconds since 1970: the documented format has no place for them.
+    if not isinstance(value, str) or not _RFC3339.match(value):
         raise ValueError
     return value
 
@@ -64,7 +64,7 @@ class _Event(_Strict):
     id: UUID
     verb: Literal["viewed", "progressed", "completed", "answered", "rated", "abandoned", "shown"]
     item: Annotated[str, Field(min_length=1, max_length=100)]
-    occurred_at: Annotated[AwareDatetime, BeforeValidator(_refuse_numbers)]
+    occurred_at: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_refuse_numbers)]
     result: _Result | None = None
     context: dict[str, JsonValue] | None = None
 

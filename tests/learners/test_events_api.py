@@ -4,11 +4,15 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.test import RequestFactory
+from rest_framework.test import force_authenticate
 
+from learners.api.events import EventsView
 from learners.models import Event, Group
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +46,7 @@ def test_one_event(send: Any, event: Any, alice: Any) -> None:
         context={"page": "<script>alert(1)</script>"},
     )
     response = send(sent)
-    assert response.status_code == 201
+    assert response.status_code == 201, response.content
     assert response.json() == {"accepted": 1, "duplicates": 0}
     stored = Event.objects.get()
     assert (stored.actor, stored.uid, stored.verb) == (alice, uuid.UUID(sent["id"]), "answered")
@@ -217,17 +221,12 @@ def test_a_body_of_ten_megabytes_is_too_large(send: Any, event: Any) -> None:
 
 
 def stream(alice: Any, body: bytes, **headers: str) -> Any:
-    """A request whose headers say something else of the body's length than is true."""
-    from io import BytesIO
-
-    from rest_framework.test import force_authenticate
-
-    from learners.api.events import EventsView
-
-    request = RequestFactory().generic("POST", URL, content_type="application/json")
-    request.META.pop("CONTENT_LENGTH", None)
-    request.META.update({"wsgi.input": BytesIO(body), **headers})
-    request._stream = request.META["wsgi.input"]
+    """A request as a server hands it over, whose headers may say something else of the body than is true."""
+    environ = RequestFactory()._base_environ(
+        PATH_INFO=URL, REQUEST_METHOD="POST", CONTENT_TYPE="application/json", **headers
+    )
+    environ["wsgi.input"] = BytesIO(body)
+    request = WSGIRequest(environ)
     force_authenticate(request, alice)
     return EventsView.as_view()(request)
 
@@ -236,8 +235,11 @@ def test_the_length_is_measured_and_not_believed(alice: Any, group: Group, event
     large = b" " * (2 * 1024 * 1024) + json.dumps(event()).encode()
     small = json.dumps(event()).encode()
     assert stream(alice, large, HTTP_TRANSFER_ENCODING="chunked").status_code == 413
-    assert stream(alice, large, CONTENT_LENGTH="10").status_code == 413
     assert stream(alice, small, CONTENT_LENGTH="99999999").status_code == 413
+    # What follows the declared length is the next request's.
+    assert stream(alice, large, CONTENT_LENGTH="10").status_code == 400
+    assert stream(alice, b"", CONTENT_LENGTH="x").status_code == 400
+    assert not Event.objects.exists()
     assert stream(alice, small, HTTP_TRANSFER_ENCODING="chunked").status_code == 201
 
 
