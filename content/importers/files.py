@@ -49,10 +49,13 @@ def parse_yaml(text: str, name: str, *, line_offset: int = 0) -> tuple[Any, Wher
     aliases (a few lines of them can name billions of fields) and a key that occurs twice.
     Raises Unreadable.
     """
-    loader = _Loader(text)
+    lines: dict[Path, int] = {}
     try:
-        node = loader.get_single_node()
-        lines: dict[Path, int] = {}
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
         data = _build(node, (), lines, name, line_offset) if node is not None else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -65,8 +68,6 @@ def parse_yaml(text: str, name: str, *, line_offset: int = 0) -> tuple[Any, Wher
         raise Unreadable(Problem(name, line, message)) from error
     except RecursionError as error:
         raise Unreadable(Problem(name, None, _("is nested too deeply"))) from error
-    finally:
-        loader.dispose()
     return data, Where(name, lines, 1 + line_offset)
 
 

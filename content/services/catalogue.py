@@ -115,16 +115,15 @@ def update_concept(
     *,
     concept: Concept,
     prerequisites: Iterable[Concept] | None = None,
-    notify: bool = True,
     **fields: Any,
 ) -> bool:
-    """Change CONCEPT_FIELDS of a concept and, where given, its prerequisites. For `notify` see create_item."""
+    """Change CONCEPT_FIELDS of a concept and, where given, its prerequisites."""
     retitled = "title" in fields and fields["title"] != concept.title
     changed = _write(concept, fields, CONCEPT_FIELDS)
     if prerequisites is not None:
         changed |= set_prerequisites(concept=concept, prerequisites=prerequisites)
     if retitled:
-        compute_text_hashes(concept.items.values_list("pk", flat=True), notify=notify)
+        compute_text_hashes(concept.items.values_list("pk", flat=True))
     return changed
 
 
@@ -134,14 +133,12 @@ def create_item(
     course: Course,
     concepts: Iterable[Concept] = (),
     questions: Sequence[Mapping[str, Any]] = (),
-    notify: bool = True,
     **fields: Any,
 ) -> Item:
     """Create an item of `course` from ITEM_FIELDS; `slug`, `title` and `kind` at least.
 
     Without a position it is the last of its course. Questions have the shape of
-    `services.questions.QuestionData`. With `notify=False` the caller, who writes many, has the workers told
-    once of new text.
+    `services.questions.QuestionData`.
     """
     if "position" not in fields:
         last = course.items.aggregate(last=Max("position"))["last"]
@@ -150,7 +147,7 @@ def create_item(
     _write(item, {**fields, "course": course}, ITEM_FIELDS)
     item.concepts.set(concepts)
     set_questions(item=item, questions=questions)
-    refresh_text_hash(item, notify=notify)
+    refresh_text_hash(item)
     return item
 
 
@@ -160,13 +157,9 @@ def update_item(
     item: Item,
     concepts: Iterable[Concept] | None = None,
     questions: Sequence[Mapping[str, Any]] | None = None,
-    notify: bool = True,
     **fields: Any,
 ) -> bool:
-    """Change ITEM_FIELDS of an item and, where given, all of its concepts or all of its questions.
-
-    For `notify` see create_item.
-    """
+    """Change ITEM_FIELDS of an item and, where given, all of its concepts or all of its questions."""
     was_kind = item.kind
     changed = _write(item, fields, ITEM_FIELDS)
     if concepts is not None:
@@ -189,7 +182,7 @@ def update_item(
     if questions is not None:
         changed |= set_questions(item=item, questions=questions)
     if changed:
-        refresh_text_hash(item, notify=notify)
+        refresh_text_hash(item)
     return changed
 
 
@@ -198,9 +191,9 @@ def set_published(items: QuerySet[Item], *, published: bool) -> int:
     return items.exclude(published=published).update(published=published)
 
 
-def refresh_text_hash(item: Item, *, notify: bool = True) -> None:
+def refresh_text_hash(item: Item) -> None:
     """Bring the hash of one item up to date, on the object as well."""
-    compute_text_hashes([item.pk], notify=notify)
+    compute_text_hashes([item.pk])
     item.refresh_from_db(fields=["text_hash"])
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from common.queue import COMPUTE_TEXT_VECTORS, enqueue_on_commit
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -81,8 +80,6 @@ def import_content(
             _Writer(report, on_progress).write(parsed)
             if report.refused:
                 raise _Refused
-            if report.count("created") or report.count("updated"):
-                enqueue_on_commit(COMPUTE_TEXT_VECTORS)
             transaction.set_rollback(dry_run)
     except _Refused:
         report.changes.clear()
@@ -154,9 +151,7 @@ class _Writer:
             fields: dict[str, Any] = {"title": draft.title, "description": draft.description}
             with self._refusing(draft.where):
                 if draft.slug in rows:
-                    changed = catalogue.update_concept(
-                        concept=rows[draft.slug], notify=False, **fields
-                    )
+                    changed = catalogue.update_concept(concept=rows[draft.slug], **fields)
                     outcome: Outcome = "updated" if changed else "unchanged"
                 else:
                     rows[draft.slug] = catalogue.create_concept(slug=draft.slug, **fields)
@@ -208,16 +203,13 @@ class _Writer:
         fields = {**draft.fields, "section": section, "course": course}
         item = self.items.get(draft.slug)
         if item is None:
-            catalogue.create_item(
-                concepts=concepts, questions=draft.questions, notify=False, **fields
-            )
+            catalogue.create_item(concepts=concepts, questions=draft.questions, **fields)
             outcome: Outcome = "created"
         else:
             changed = catalogue.update_item(
                 item=item,
                 concepts=concepts,
                 questions=draft.questions,
-                notify=False,
                 **fields,
             )
             outcome = "updated" if changed else "unchanged"
@@ -226,12 +218,18 @@ class _Writer:
     def _withdraw(self, draft: CourseDraft, course: Course | None) -> None:
         if course is None:
             return
-        gone = course.items.exclude(slug__in=[item.slug for item in draft.items])
-        for slug in gone.filter(published=True).order_by("position").values_list("slug", flat=True):
-            self.report.changes.append(
-                Change("unpublished", "item", slug, draft.where.file.rpartition("/")[0], None)
+        gone = course.items.filter(published=True).exclude(
+            slug__in=[item.slug for item in draft.items]
+        )
+        folder = draft.where.file.rpartition("/")[0]
+        rows = list(gone.order_by("position", "pk").values_list("pk", "slug"))
+        self.report.changes += [
+            Change("unpublished", "item", slug, folder, None) for _, slug in rows
+        ]
+        if rows:
+            catalogue.set_published(
+                Item.objects.filter(pk__in=[pk for pk, _ in rows]), published=False
             )
-        catalogue.set_published(gone, published=False)
 
     def _note(
         self,

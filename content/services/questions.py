@@ -76,7 +76,8 @@ def set_questions(*, item: Item, questions: Sequence[Mapping[str, Any]]) -> bool
                 continue
             changed = True
             Question.objects.update_or_create(item=item, position=position, defaults=data)
-        item.questions.filter(position__gte=len(cleaned)).delete()
+        if len(present) > len(cleaned):
+            item.questions.filter(position__gte=len(cleaned)).delete()
     return changed
 
 

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 _BATCH = 500
 
 
-def compute_text_hashes(item_ids: Iterable[int] | None = None, *, notify: bool = True) -> int:
+def compute_text_hashes(item_ids: Iterable[int] | None = None) -> int:
     """Bring `Item.text_hash` up to date, and return how many changed.
 
     Of the items named, else of those that have none yet (rows loaded past the services). Whatever changed
-    is encoded by a worker after commit, unless the caller, who writes more, has the workers told
-    (`notify=False`).
+    is encoded by a worker after commit.
     """
     ids = (
         list(Item.objects.filter(text_hash="").order_by("pk").values_list("pk", flat=True))
@@ -40,7 +39,7 @@ def compute_text_hashes(item_ids: Iterable[int] | None = None, *, notify: bool =
                 stale.append(item)
         Item.objects.bulk_update(stale, ["text_hash"])
         changed += len(stale)
-    if changed and notify:
+    if changed:
         enqueue_on_commit(COMPUTE_TEXT_VECTORS)
     return changed
 
