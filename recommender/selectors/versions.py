@@ -1,5 +1,7 @@
 """Reading model versions and the ledger of their activations."""
 
+from typing import NamedTuple
+
 from django.db.models import QuerySet
 
 from recommender.models import Activation, ModelVersion
@@ -43,6 +45,28 @@ def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
 def list_versions() -> QuerySet[ModelVersion]:
     """All versions, newest first."""
     return ModelVersion.objects.select_related("run", "parent").order_by("-pk")
+
+
+class Compared(NamedTuple):
+    """One metric of a version beside the active version's."""
+
+    name: str
+    value: float | None
+    active: float | None
+    difference: float | None
+
+
+def compare_with_active(version: ModelVersion) -> list[Compared]:
+    """Every metric that either of them has; each was measured on what its own run held out."""
+    active = ModelVersion.objects.filter(is_active=True).exclude(pk=version.pk).first()
+    theirs = active.metrics if active else {}
+    names = sorted({*version.metrics, *theirs})
+    rows = []
+    for name in names:
+        own, other = version.metrics.get(name), theirs.get(name)
+        known = own is not None and other is not None
+        rows.append(Compared(name, own, other, own - other if known else None))
+    return rows
 
 
 def list_candidates() -> QuerySet[ModelVersion]:

@@ -1,0 +1,11 @@
+"""Who may do what with runs, versions and what the platform recommended: operators."""
+
+from learners.rules import is_operator
+from rules.permissions import add_perm
+
+add_perm("recommender", is_operator)
+# Runs and versions change through services only; the rest is the record of what happened.
+for _model in ("trainingrun", "modelversion", "activation", "slate", "impression", "feedback"):
+    add_perm(f"recommender.view_{_model}", is_operator)
+add_perm("recommender.train_model", is_operator)
+add_perm("recommender.activate_version", is_operator)
