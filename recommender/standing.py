@@ -187,7 +187,7 @@ def is_due(*, gradable: bool, completed_at: datetime, right: int, now: datetime)
     if not gradable:
         return False
     wait = min(FIRST_REVIEW * 2 ** min(max(right - 1, 0), 10), LONGEST_REVIEW)
-    return now >= completed_at + max(wait, REST)
+    return bool(now >= completed_at + max(wait, REST))
 
 
 def _completion(

@@ -21,7 +21,7 @@ _RETRY: Final[dict[str, Any]] = {
 
 
 @shared_task(name=queue.REFRESH_LEARNERS, bind=True, soft_time_limit=240, time_limit=300, **_RETRY)
-def refresh_learners(self: Task, outdated: bool = False) -> None:
+def refresh_learners(self: "Task[..., None]", outdated: bool = False) -> None:
     """Refresh whoever is stale; with `outdated` also who has a slate of another version."""
     from recommender.pipeline.refresh import refresh_stale
 

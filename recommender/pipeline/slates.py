@@ -155,7 +155,7 @@ def _make_model_slates(
         count = len(ranking.items)
         events = told.event[place, :count] if told else np.zeros((0, KEPT), dtype=np.int32)
         shares = told.share[place, :count] if told else np.zeros((0, KEPT), dtype=np.float32)
-        success = dict(zip(exercises[place].tolist(), predicted[place].tolist(), strict=True))
+        promised = dict(zip(exercises[place].tolist(), predicted[place].tolist(), strict=True))
         learner = read.situation.learner
         slates.append(
             Slate(
@@ -172,7 +172,7 @@ def _make_model_slates(
                     history=read.history,
                     events=events,
                     shares=shares,
-                    success=success,
+                    success=promised,
                 ),
                 exploration=_describe_exploration(ranking, loaded),
                 history=pack_history(np.array([row.event_id for row in read.history])),
@@ -242,7 +242,9 @@ def _similarity(catalogue: Catalogue, rows: NDArray[np.int64]) -> NDArray[np.flo
     common = taught @ taught.T
     sizes = taught.sum(axis=1)
     union = sizes[:, None] + sizes[None, :] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    alike: NDArray[np.float64] = np.zeros(common.shape)
+    np.divide(common, union, out=alike, where=union > 0)
+    return alike
 
 
 def _make_entries(

@@ -155,7 +155,7 @@ def _find_blocked(slate: Slate, *, now: datetime) -> set[int]:
     blocked.update(
         item
         for item, at in completed.values_list("item_id", "completed_at")
-        if item not in offered_again or at > since
+        if item not in offered_again or (at is not None and at > since)
     )
     return blocked | list_rules([learner])[learner].banned
 

@@ -72,7 +72,7 @@ class RecommendedItemSerializer(serializers.Serializer[Any]):
         help_text=_("P(right answer); null where it is not predicted."),
     )
     retrievability = serializers.FloatField(allow_null=True, min_value=0, max_value=1)
-    reasons = ReasonSerializer(many=True, min_length=1)
+    reasons = ReasonSerializer(many=True, help_text=_("At least one."))
 
 
 class RecommendationsSerializer(serializers.Serializer[Any]):

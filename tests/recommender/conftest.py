@@ -1,17 +1,16 @@
-"""Algebra in three steps: letters, then equations, then graphs; Alice studies it in Bob's group."""
+"""Alice studies algebra, or the practice course, in a group of Bob's."""
 
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import algebra_course
 import practice_course as practice
 import pytest
 
-from content.models import Concept, Course, Item, Prerequisite, Question
 from learners.models import Group
 from learners.services.events import NewEvent, record_events
 from learners.services.groups import add_course, add_learner, create_group
@@ -19,8 +18,6 @@ from recommender.core.artefact import read_manifest
 from recommender.models import ModelVersion
 from recommender.pipeline.artefacts import store_version
 from recommender.services.activation import activate_version
-
-STEPS = ("letters", "equations", "graphs")
 
 
 @pytest.fixture(autouse=True)
@@ -40,39 +37,10 @@ def fresh_process() -> Iterator[None]:
     slates.forget_bound()
 
 
-def make_item(course: Course, slug: str, kind: str, *concepts: Concept) -> Item:
-    item = Item.objects.create(
-        course=course,
-        slug=slug,
-        title=slug.replace("-", " ").capitalize(),
-        kind=kind,
-        position=course.items.count(),
-    )
-    item.concepts.set(concepts)
-    if kind == "exercise":
-        Question.objects.create(
-            item=item,
-            answer_type="number",
-            key={"value": 4, "tolerance": 0},
-            hints=["Use your fingers."],
-            explanation="It is four.",
-        )
-    return item
-
-
 @pytest.fixture
 def algebra(db: None) -> SimpleNamespace:
-    """A lesson and two exercises for each step: `algebra.items["letters-lesson"]`, `algebra.concepts["letters"]`."""
-    course = Course.objects.create(slug="algebra", title="Algebra")
-    concepts = {name: Concept.objects.create(slug=name, title=name.capitalize()) for name in STEPS}
-    for before, after in pairwise(STEPS):
-        Prerequisite.objects.create(concept=concepts[after], prerequisite=concepts[before])
-    items = {}
-    for name in STEPS:
-        for part, kind in (("lesson", "lesson"), ("one", "exercise"), ("two", "exercise")):
-            slug = f"{name}-{part}"
-            items[slug] = make_item(course, slug, kind, concepts[name])
-    return SimpleNamespace(course=course, concepts=concepts, items=items)
+    """`algebra.items["letters-lesson"]`, `algebra.concepts["letters"]`, and so on."""
+    return algebra_course.make_course()
 
 
 @pytest.fixture
