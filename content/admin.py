@@ -55,7 +55,7 @@ class SectionInline(TabularInline):
         # A parent of another course would be refused on saving.
         match = request.resolver_match
         if field.name == "parent" and match:
-            course = match.kwargs.get("object_id")
+            course = match.kwargs.get("object_id") or 0
             kwargs["queryset"] = Section.objects.filter(course_id=course)
         return super().formfield_for_foreignkey(field, request, **kwargs)
 
@@ -204,7 +204,7 @@ class VectorFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", _("computed")), ("no", _("waiting"))]
 
-    def queryset(self, request: HttpRequest, items: QuerySet[Item]) -> QuerySet[Item]:
+    def queryset(self, request: HttpRequest, items: Any) -> Any:
         return items.filter(has_vector=self.value() == "yes") if self.value() else items
 
 
@@ -243,7 +243,7 @@ class ItemAdmin(Kept, ExportMixin, ModelAdmin):
     def formfield_for_foreignkey(self, field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         match = request.resolver_match
         if field.name == "section" and match:
-            item = Item.objects.filter(pk=match.kwargs.get("object_id")).values("course")
+            item = Item.objects.filter(pk=match.kwargs.get("object_id") or 0).values("course")
             kwargs["queryset"] = Section.objects.filter(course__in=item)
         return super().formfield_for_foreignkey(field, request, **kwargs)
 

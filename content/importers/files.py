@@ -1,7 +1,7 @@
 """Text files and YAML with the line of every field, each flaw a problem with file and line."""
 
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from django.utils.translation import gettext as _
@@ -74,7 +74,7 @@ def parse_yaml(text: str, name: str, *, line_offset: int = 0) -> tuple[Any, Wher
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            event = cast(Any, self).peek_event()
             raise yaml.composer.ComposerError(
                 None, None, _("aliases are not allowed"), event.start_mark
             )
