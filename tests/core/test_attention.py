@@ -144,3 +144,19 @@ def test_sampled_softmax_with_all_items_is_near_the_full_one() -> None:
     expected = -(positive - shift) + torch.logaddexp(positive - shift, rest.logsumexp(1))
     torch.testing.assert_close(estimate, expected.mean(), rtol=0.02, atol=0.02)
     assert estimate > full
+
+
+def test_the_tiled_softmax_is_the_plain_one() -> None:
+    torch.manual_seed(0)
+    states_ = torch.randn(37, 8, requires_grad=True)
+    vectors = torch.randn(23, 8, requires_grad=True)
+    targets = torch.randint(23, (37,))
+    plain = torch.nn.functional.cross_entropy(states_ @ vectors.T, targets)
+    tiled = full_softmax(states_, vectors, targets, tile=10)
+    torch.testing.assert_close(tiled, plain)
+    for one, other in zip(
+        torch.autograd.grad(3 * plain, (states_, vectors)),
+        torch.autograd.grad(3 * tiled, (states_, vectors)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)

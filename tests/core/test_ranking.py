@@ -1,0 +1,240 @@
+"""The rules of a slate hold for whatever scores and courses a learner has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.core.ranking import Candidates, RankingConfig, practice_value, rank, syllabus
+
+ROWS = 80
+
+
+def candidates(seed: int, **changes: object) -> Candidates:
+    rng = np.random.default_rng(seed)
+    success = np.where(rng.random(ROWS) < 0.6, rng.random(ROWS), np.nan)
+    fields: dict[str, object] = {
+        "eligible": (rng.random(ROWS) < 0.8) & (np.arange(ROWS) > 0),
+        "course": rng.integers(0, 4, ROWS),
+        "missing_prerequisites": rng.integers(0, 3, ROWS) * (rng.random(ROWS) < 0.3),
+        "remedial": (rng.random(ROWS) < 0.05).astype(float),
+        "assigned": rng.random(ROWS) < 0.05,
+        "syllabus": rng.permutation(ROWS).astype(float),
+        "success": success,
+        "affinity": np.log(rng.dirichlet(np.full(ROWS, 0.2)) + 1e-12),
+    }
+    return Candidates(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def similarity_of(seed: int):  # noqa: ANN201
+    vectors = np.random.default_rng(seed).random((ROWS, 5))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return lambda items: vectors[items] @ vectors[items].T
+
+
+seeds = st.integers(0, 10_000)
+
+
+@given(seed=seeds, explore=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_prerequisites_are_a_hard_order(seed: int, explore: bool) -> None:
+    pool = candidates(seed)
+    found = rank(
+        pool,
+        config=RankingConfig(epsilon=1.0),
+        rng=np.random.default_rng(seed),
+        explore=explore,
+        similarity=similarity_of(seed),
+    )
+    missing = pool.missing_prerequisites[found.items] > 0
+    assert (np.diff(missing.astype(int)) >= 0).all()
+    assert pool.eligible[found.items].all()
+    assert len(np.unique(found.items)) == len(found.items)
+
+
+@given(seed=seeds)
+@settings(max_examples=60, deadline=None)
+def test_assigned_items_come_first_among_equals(seed: int) -> None:
+    pool = candidates(seed, remedial=np.zeros(ROWS))
+    found = rank(
+        pool,
+        config=RankingConfig(),
+        rng=np.random.default_rng(0),
+        explore=False,
+        similarity=similarity_of(seed),
+    )
+    ready = found.items[pool.missing_prerequisites[found.items] == 0]
+    assert (np.diff(pool.assigned[ready].astype(int)) <= 0).all()
+
+
+@given(seed=seeds, explore=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_remedy_is_in_the_top_three(seed: int, explore: bool) -> None:
+    pool = candidates(seed, assigned=np.arange(ROWS) < 20)
+    ready = pool.eligible & (pool.missing_prerequisites == 0) & (pool.remedial > 0)
+    found = rank(
+        pool,
+        config=RankingConfig(epsilon=1.0),
+        rng=np.random.default_rng(seed),
+        explore=explore,
+        similarity=similarity_of(seed),
+    )
+    if ready.any():
+        assert pool.remedial[found.items[:3]].any()
+
+
+@given(seed=seeds, step=st.floats(0.05, 0.2))
+@settings(max_examples=80, deadline=None)
+def test_a_higher_target_never_makes_the_top_five_harder(seed: int, step: float) -> None:
+    rng = np.random.default_rng(seed)
+    pool = candidates(
+        seed,
+        success=0.4 + 0.6 * rng.random(ROWS),
+        missing_prerequisites=np.zeros(ROWS, dtype=np.int64),
+        remedial=np.zeros(ROWS),
+        assigned=np.zeros(ROWS, dtype=bool),
+    )
+
+    def mean(target: float) -> float:
+        found = rank(
+            pool,
+            config=RankingConfig(),
+            target_success=target,
+            rng=np.random.default_rng(0),
+            explore=False,
+        )
+        return float(pool.success[found.items[:5]].mean())
+
+    assert mean(0.7 + step) >= mean(0.7) - 1e-12
+
+
+def test_too_hard_makes_a_spread_out_top_five_easier() -> None:
+    chance = np.linspace(0.05, 0.99, ROWS)
+    pool = candidates(
+        1,
+        eligible=np.arange(ROWS) > 0,
+        success=chance,
+        affinity=np.zeros(ROWS),
+        missing_prerequisites=np.zeros(ROWS, dtype=np.int64),
+        remedial=np.zeros(ROWS),
+        assigned=np.zeros(ROWS, dtype=bool),
+    )
+    means = []
+    for target in (0.7, 0.75):
+        found = rank(
+            pool,
+            config=RankingConfig(),
+            target_success=target,
+            rng=np.random.default_rng(0),
+            explore=False,
+        )
+        means.append(chance[found.items[:5]].mean())
+    assert means[1] == pytest.approx(means[0] + 0.05, abs=0.02)
+
+
+def test_practice_is_worth_most_at_the_target() -> None:
+    value = practice_value(np.array([0.4, 0.7, 1.0, 0.0, np.nan]), 0.7, 0.3)
+    np.testing.assert_allclose(value, [0, 1, 0, -1, 0.5], atol=1e-9)
+
+
+@given(seed=seeds)
+@settings(max_examples=40, deadline=None)
+def test_every_course_has_its_share_and_the_order_holds(seed: int) -> None:
+    pool = candidates(seed)
+    config = RankingConfig(top=10, per_course=6, diversify=1)
+    found = rank(pool, config=config, rng=np.random.default_rng(0), explore=False)
+    for course in range(4):
+        there = int((pool.eligible & (pool.course == course)).sum())
+        assert (pool.course[found.items] == course).sum() >= min(6, there)
+    np.testing.assert_allclose(found.score, np.sum(list(found.terms.values()), axis=0))
+
+
+def test_exploration_changes_one_slot_below_the_first_and_logs_it() -> None:
+    pool = candidates(3, remedial=np.zeros(ROWS), assigned=np.zeros(ROWS, dtype=bool))
+    config = RankingConfig(epsilon=0.5, diversify=1)
+    plain = rank(pool, config=config, rng=np.random.default_rng(0), explore=False)
+    drawn: list[tuple[int, int]] = []
+    for seed in range(400):
+        found = rank(pool, config=config, rng=np.random.default_rng(seed), explore=True)
+        if found.exploration is None:
+            np.testing.assert_array_equal(found.items, plain.items)
+            continue
+        slot, item = found.exploration.slot, found.exploration.item
+        assert slot > 0
+        assert found.items[slot] == item
+        np.testing.assert_array_equal(
+            found.items[found.items != item], plain.items[plain.items != item]
+        )
+        drawn.append((slot, item))
+    assert 150 < len(drawn) < 250
+    ready = plain.items[:50][pool.missing_prerequisites[plain.items[:50]] == 0][1:]
+    assert {item for _, item in drawn} <= set(ready.tolist())
+    slots = min(config.explore_slots, len(ready))
+    assert found.exploration is None or found.exploration.probability == pytest.approx(
+        0.5 / (slots * len(ready))
+    )
+
+
+def test_exploration_never_moves_assigned_work() -> None:
+    pool = candidates(5, assigned=np.ones(ROWS, dtype=bool))
+    found = rank(
+        pool, config=RankingConfig(epsilon=1.0), rng=np.random.default_rng(0), explore=True
+    )
+    assert found.exploration is None
+
+
+def test_diversity_parts_twins() -> None:
+    pool = candidates(
+        2,
+        eligible=np.arange(ROWS) < 5,
+        success=np.full(ROWS, np.nan),
+        affinity=np.array([0, 0.0, -0.1, -0.2, -0.3] + [0.0] * (ROWS - 5)),
+        missing_prerequisites=np.zeros(ROWS, dtype=np.int64),
+        remedial=np.zeros(ROWS),
+        assigned=np.zeros(ROWS, dtype=bool),
+    )
+    pool = replace(pool, eligible=np.isin(np.arange(ROWS), [1, 2, 3, 4]))
+    twins = np.zeros(ROWS)
+    twins[[1, 2]] = 1
+
+    def alike(items: np.ndarray) -> np.ndarray:
+        return np.outer(twins[items], twins[items])
+
+    found = rank(
+        pool,
+        config=RankingConfig(),
+        rng=np.random.default_rng(0),
+        explore=False,
+        similarity=alike,
+    )
+    assert found.items.tolist() == [1, 3, 4, 2]
+
+
+@given(seed=seeds)
+@settings(max_examples=40, deadline=None)
+def test_the_syllabus_keeps_the_order_of_the_course(seed: int) -> None:
+    pool = candidates(seed)
+    found = syllabus(pool, config=RankingConfig())
+    key = [
+        (pool.missing_prerequisites[i] > 0, not pool.assigned[i], pool.syllabus[i])
+        for i in found.items
+    ]
+    assert key == sorted(key)
+
+
+def test_a_learner_with_nothing_eligible_gets_an_empty_slate() -> None:
+    pool = candidates(0, eligible=np.zeros(ROWS, dtype=bool))
+    assert not len(
+        rank(pool, config=RankingConfig(), rng=np.random.default_rng(0), explore=True).items
+    )
+    assert not len(syllabus(pool, config=RankingConfig()).items)
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": 1.5}, {"target_success": 1.0}, {"top": 0}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        RankingConfig(**wrong)  # type: ignore[arg-type]
