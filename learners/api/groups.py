@@ -71,7 +71,7 @@ class GroupViews(viewsets.ModelViewSet[Group]):
 
     def perform_update(self, serializer: BaseSerializer[Group]) -> None:
         if name := serializer.validated_data.get("name"):
-            services.rename_group(group=self.get_object(), name=name)
+            serializer.instance = services.rename_group(group=self.get_object(), name=name)
 
     def perform_destroy(self, instance: Group) -> None:
         services.delete_group(group=instance)
