@@ -17,18 +17,13 @@ WHOLE_SLATE: Final = 100
 
 @dataclass(frozen=True)
 class Card:
-    """One recommendation as it is shown; `position` is its rank on this page."""
+    """One recommendation as it is shown; `position` is its rank on this page, `reasons` those that have room."""
 
     position: int
     recommendation: RecommendedItem
     course_title: str
     minutes: float
-
-    @property
-    def main_reasons(self) -> list[dict[str, Any]]:
-        """Up to three reasons; the likelihood of a right answer has its own bar."""
-        others = [each for each in self.recommendation.reasons if each["code"] != "success"]
-        return others[:3] or self.recommendation.reasons[:1]
+    reasons: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,27 @@ def _make_cards(recommended: list[RecommendedItem], courses: list[Course]) -> li
             "slug", "minutes"
         )
     )
+    seen: set[str] = set()
     return [
-        Card(position, item, titles.get(item.course, ""), minutes.get(item.slug, 5.0))
+        Card(
+            position,
+            item,
+            titles.get(item.course, ""),
+            minutes.get(item.slug, 5.0),
+            _choose_reasons(item, seen, most=3 if position == 1 else 1),
+        )
         for position, item in enumerate(recommended, start=1)
     ]
+
+
+def _choose_reasons(item: RecommendedItem, seen: set[str], *, most: int) -> list[dict[str, Any]]:
+    """The first reasons, but where only one is shown, rather one that no card above has given.
+
+    The likelihood of a right answer has a bar of its own, so it counts as a reason only where it is the only one.
+    """
+    others = [each for each in item.reasons if each["code"] != "success"] or item.reasons
+    chosen = others[:most]
+    if most == 1:
+        chosen = [each for each in others if each["text"] not in seen][:1] or chosen
+    seen.update(each["text"] for each in chosen)
+    return chosen

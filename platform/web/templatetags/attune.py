@@ -1,11 +1,14 @@
 """Template tags of the pages: icons, meters, numbers as people say them."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -48,14 +51,14 @@ def meter(value: float | None, label: str, kind: str = "") -> SafeString:
         '<rect class="meter-track" width="100" height="4"/>'
         '<rect class="meter-fill" width="{}" height="4"/></svg>',
         kind,
-        f"{label}: {percent} %",
+        f"{label}: {percent}%",
         percent,
     )
 
 
 @register.filter
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{round(100 * value)} %"
+    return "–" if value is None else f"{round(100 * value)}%"
 
 
 @register.filter
@@ -81,6 +84,14 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in the largest unit only."""
+    if timezone.now() - moment < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+
+
+@register.filter
 def get(mapping: Any, key: Any) -> Any:
     return mapping.get(key)
 
@@ -90,9 +101,9 @@ def likelihood(value: float) -> str:
     """How likely a right answer is, in words a learner can use."""
     if value >= 0.85:
         return _("very likely right")
-    if value >= 0.65:
+    if value >= 0.6:
         return _("likely right")
-    if value >= 0.45:
+    if value >= 0.4:
         return _("about even")
     return _("a real challenge")
 
@@ -135,7 +146,7 @@ def navigation(context: dict[str, Any]) -> list[dict[str, Any]]:
     match = getattr(request, "resolver_match", None)
     here = match.url_name if match and match.namespaces == ["web"] else ""
     return [
-        {"url": reverse(f"web:{name}"), "label": label, "icon": drawing, "current": here in places}
+        {"name": name, "url": reverse(f"web:{name}"), "label": label, "icon": drawing, "current": here in places}
         for name, label, drawing, places in _places(request.user)
     ]
 

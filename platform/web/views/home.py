@@ -82,7 +82,7 @@ def give_feedback(request: HttpRequest, slate: UUID) -> HttpResponse:
         return HttpResponse(_("Unknown feedback."), status=400)
     try:
         record_feedback(
-            learner=request.user,
+            learner_id=request.user.pk,
             slate_id=slate,
             item_slug=slug,
             signal=signal,

@@ -9,6 +9,7 @@ from learners.models import Assignment
 from learners.selectors import read_activity, summarise_progress
 from recommender.selectors.recommendations import find_newest_slate, list_recommendations
 
+from web.activity import tell_activity
 from web.forms import RuleForm
 from web.views.groups import find_group
 
@@ -31,7 +32,9 @@ def show_learner(request: HttpRequest, pk: int, learner: int) -> HttpResponse:
         "group": group,
         "person": person,
         "summary": summarise_progress(learner_id=person.pk, course_ids=courses),
-        "activity": read_activity(learner_id=person.pk, course_ids=courses, limit=20),
+        "activity": tell_activity(
+            read_activity(learner_id=person.pk, course_ids=courses, limit=80), limit=15
+        ),
         "upcoming": [each for each in listed if each.course in slugs][:5],
         "rules": Assignment.objects.in_force()
         .filter(group=group)

@@ -6,6 +6,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from learners.selectors import list_learner_courses, read_activity, summarise_progress
 
+from web.activity import tell_activity
+
 
 @login_required
 @require_GET
@@ -13,6 +15,8 @@ def show_progress(request: HttpRequest) -> HttpResponse:
     courses = list_learner_courses([request.user.pk])[request.user.pk]
     context = {
         "summary": summarise_progress(learner_id=request.user.pk, course_ids=courses),
-        "activity": read_activity(learner_id=request.user.pk, course_ids=courses, limit=15),
+        "activity": tell_activity(
+            read_activity(learner_id=request.user.pk, course_ids=courses, limit=80), limit=12
+        ),
     }
     return render(request, "web/progress.html", context)
