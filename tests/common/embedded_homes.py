@@ -104,7 +104,6 @@ class Home:
             victim.send_signal(signal.SIGKILL)
         for holder in self.holders:
             holder.wait()
-        self.holders.clear()
         wait_until(lambda: not any(map(is_alive, victims)))
 
     def close(self) -> None:
@@ -112,6 +111,9 @@ class Home:
         for holder in self.holders:
             holder.kill()
             holder.wait()
+            for pipe in (holder.stdin, holder.stdout):
+                if pipe is not None:
+                    pipe.close()
         if self.path.exists():
             discard(self.path)
         wait_until(lambda: not self.processes())

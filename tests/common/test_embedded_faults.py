@@ -84,8 +84,10 @@ def test_killed_keeper_is_replaced_by_the_next_caller(home: Home) -> None:
 def test_killed_server_is_started_by_the_next_caller(home: Home) -> None:
     with ensure(home.path, database=True, broker=True, durable=False):
         write(home)
-        for name in ("postgres", "valkey"):
-            os.kill(home.pid(name), signal.SIGKILL)
+        servers = [psutil.Process(home.pid(name)) for name in ("postgres", "valkey")]
+        for server in servers:
+            server.kill()
+        wait_until(lambda: not any(map(is_alive, servers)))
         ensure(home.path, database=True, broker=True, durable=False)
         assert home.query("select text from notes") == "kept"
         assert home.broker().ping()

@@ -13,26 +13,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = ("web", "worker", "trainer", "beat")
+_URLS = {"DATABASE_URL", "REDIS_URL"}
 SERVICES = ("postgres", "valkey", "keeper")
 
 
 class Run:
     """One `manage.py run` with its output, in a home."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int | str, **environment: str) -> None:
         self.home, self.port, self.lines = home, port, []  # type: ignore[var-annotated]
-        environment = {
-            **os.environ,
-            "ATTUNE_HOME": str(home),
-            "ATTUNE_DEMO": "0",
-            "PORT": str(port),
-        }
-        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
-            environment.pop(name, None)
+        theirs = {"ATTUNE_HOME": str(home), "ATTUNE_DEMO": "0", "PORT": str(port), **environment}
+        ours = {name: value for name, value in os.environ.items() if name not in _URLS}
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "run"],
             cwd=ROOT,
-            env=environment,
+            env={**ours, **theirs},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -78,8 +73,8 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(home: Path) -> Run:
-    run = Run(home, find_free_port())
+def start(home: Path, **environment: str) -> Run:
+    run = Run(home, find_free_port(), **environment)
     wait_until(lambda: "Attune runs at" in run.text or run.process.poll() is not None, seconds=180)
     assert run.process.poll() is None, run.text
     return run

@@ -83,6 +83,6 @@ def test_port_in_use_is_one_clear_line_and_exit_code_2(running: Run, tmp_path: P
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
 def test_port_that_is_none_is_refused(port: str, tmp_path: Path) -> None:
-    run = Run(tmp_path / "home", port)  # type: ignore[arg-type]
+    run = Run(tmp_path / "home", port)
     assert run.finish() == 2
     assert run.lines == [f"attune: PORT must be a number from 1 to 65535; got {port!r}"]

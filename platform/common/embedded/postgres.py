@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -100,12 +101,14 @@ def stop(places: Places) -> None:
 
 
 def is_ready(places: Places) -> bool:
-    """Tell whether the server runs and takes connections."""
+    """Tell whether the server runs, has recovered and takes connections."""
     if _postmaster(places) is None:
         return False
-    with suppress(OSError):
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         lines = (places.postgres_data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        return len(lines) >= 8 and lines[7].strip() == "ready" and places.postgres_socket.exists()
+        connection.settimeout(2.0)
+        connection.connect(str(places.postgres_socket))
+        return len(lines) >= 8 and lines[7].strip() == "ready"
     return False
 
 
