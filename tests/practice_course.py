@@ -4,6 +4,7 @@ Exercise n of 24 is answered right by a learner of ability a with probability σ
 the last are hard. Lessons come between them; learners go through the course in its order, with gaps.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from content.models import Concept, Course, Item
 from content.selectors import CatalogueRow
+from learners.models import Enrolment, Event, User
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import ModelConfig, TrainConfig
 from recommender.core.events import ANSWERED, COMPLETED, RIGHT, WRONG, EventLog
@@ -45,6 +47,10 @@ def make_course() -> SimpleNamespace:
     for item in items:
         item.concepts.add(concept)
     return SimpleNamespace(course=course, concept=concept, items=items)
+
+
+def get_course() -> Course:
+    return Course.objects.get(pk=FIRST)
 
 
 def train_version(out: Path, *, seed: int = 0) -> Path:
@@ -87,10 +93,32 @@ def _catalogue() -> Catalogue:
     return build_catalogue(rows, build_outline(rows, {}), "")
 
 
-def _log(seed: int) -> EventLog:
+def store_learners(count: int, course: Course) -> None:
+    """Store made-up learners of the course with their events, enrolled and synthetic."""
+    log = _log(0, count)
+    people = User.objects.bulk_create(
+        User(username=f"learner-{number}", synthetic=True) for number in range(count)
+    )
+    Enrolment.objects.bulk_create(Enrolment(learner=person, course=course) for person in people)
+    Event.objects.bulk_create(
+        Event(
+            actor=people[learner],
+            verb="answered" if log.behaviour[event] == ANSWERED else "completed",
+            item_id=FIRST + int(log.item[event]) - 1,
+            occurred_at=(moment := datetime.fromtimestamp(float(log.time[event]), UTC)),
+            received_at=moment,
+            success=bool(log.outcome[event] == RIGHT) if log.outcome[event] else None,
+            graded=bool(log.outcome[event]),
+            duration=30,
+        )
+        for event, learner in enumerate(log.learner_of_event())
+    )
+
+
+def _log(seed: int, count: int = LEARNERS) -> EventLog:
     rng = np.random.default_rng(seed)
     learners, rows, behaviours, outcomes = [], [], [], []
-    for learner in range(LEARNERS):
+    for learner in range(count):
         ability = rng.normal(0, 0.7)
         start = rng.integers(0, 6)
         exercise = 0
@@ -103,10 +131,10 @@ def _log(seed: int) -> EventLog:
             rows.append(place + 1)
             behaviours.append(COMPLETED if is_lesson(place) else ANSWERED)
             outcomes.append(0 if is_lesson(place) else RIGHT if right else WRONG)
-    count = np.bincount(learners, minlength=LEARNERS)
+    lengths = np.bincount(learners, minlength=count)
     moment = 1.7e9 + 60.0 * np.arange(len(rows))
     return EventLog.from_columns(
-        np.concatenate([[0], np.cumsum(count)]),
+        np.concatenate([[0], np.cumsum(lengths)]),
         item=np.array(rows),
         behaviour=np.array(behaviours),
         outcome=np.array(outcomes),

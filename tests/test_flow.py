@@ -249,6 +249,55 @@ def test_too_hard_makes_the_top_five_easier(
     assert promise(after["items"]) > before
 
 
+class Operator:
+    """What Olga does in the admin, through the API."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def train(self) -> int:
+        answer = self.client.post(f"{API}/training-runs/", {}, format="json")
+        assert answer.status_code == 201, answer.content
+        return int(answer.json()["id"])
+
+    def run(self, pk: int) -> Any:
+        return self.client.get(f"{API}/training-runs/{pk}/").json()
+
+    def wait_for_run(self, pk: int, *, seconds: float = 240) -> Any:
+        """Return the run once it has finished."""
+        return wait_until(
+            lambda: (run := self.run(pk))["status"] not in {"queued", "running"} and run,
+            seconds=seconds,
+            what="for the training run",
+        )
+
+    def activate(self, version: int) -> None:
+        answer = self.client.post(f"{API}/model-versions/{version}/activate/")
+        assert answer.status_code == 200, answer.content
+
+
+@pytest.fixture
+def operator(olga: Any, api: Callable[..., Any]) -> Operator:
+    return Operator(api(olga))
+
+
+def test_retrain_activate_and_roll_back(
+    worker: Any, practice: ModelVersion, browser: Client, operator: Operator
+) -> None:
+    practice_course.store_learners(60, practice_course.get_course())
+    browser.send("completed", "practice-0")
+    assert browser.wait_for_fresh(seconds=60)["model_version"] == practice.pk
+    run = operator.wait_for_run(operator.train())
+    assert run["status"] == "succeeded", run
+    candidate = run["model_version"]
+    assert browser.read()["model_version"] == practice.pk  # a candidate changes nothing by itself
+    for version in (candidate, practice.pk):  # there, and back
+        operator.activate(version)
+        assert browser.read()["stale"] is True
+        wait_until(lambda version=version: browser.read()["model_version"] == version, seconds=60)
+        assert browser.wait_for_fresh()["items"]
+
+
 def test_a_worker_killed_in_the_middle_of_a_batch(
     processes: Processes, worker: Any, algebra: SimpleNamespace, browser: Client, alice: Any
 ) -> None:
@@ -269,6 +318,32 @@ def test_a_worker_killed_in_the_middle_of_a_batch(
     assert body["items"][0]["item"]["slug"] == "letters-one"
     seq = LearnerState.objects.get(learner=alice).dirty_seq
     assert Slate.objects.filter(learner=alice, seq=seq).count() == 1
+
+
+def test_a_worker_killed_in_the_middle_of_an_epoch(
+    processes: Processes, practice: ModelVersion, operator: Operator
+) -> None:
+    """Another goes on from the last checkpoint within a minute, and the run ends in one version."""
+    practice_course.store_learners(600, practice_course.get_course())
+    processes.stop_all()
+    victim = processes.start_worker("trainer", beat=False)
+    run = operator.train()
+    wait_until(
+        lambda: (seen := operator.run(run))["phase"] == "attention" and seen["epoch"] >= 2,
+        seconds=120,
+        what="for the second epoch",
+    )
+    processes.kill(victim)
+    assert operator.run(run)["status"] == "running"
+    processes.start_worker("next-trainer")
+    killed = time.monotonic()
+    wait_until(lambda: operator.run(run)["takeovers"] == 1, seconds=60, what="for a takeover")
+    assert time.monotonic() - killed < 60
+    finished = operator.wait_for_run(run)
+    assert finished["status"] == "succeeded", finished
+    epochs = [row["epoch"] for row in finished["history"] if row["phase"] == "attention"]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert ModelVersion.objects.exclude(pk=practice.pk).get().pk == finished["model_version"]
 
 
 def _days_ago(days: int) -> str:
