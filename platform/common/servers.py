@@ -12,6 +12,7 @@ _WITHOUT_SERVERS = frozenset(
         "help",
         "--help",
         "-h",
+        "bench",
         "version",
         "--version",
         "collectstatic",

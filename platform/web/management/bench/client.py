@@ -2,12 +2,12 @@
 
 import io
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-
-Header = tuple[str, str]
 
 
 class Client:
@@ -15,6 +15,7 @@ class Client:
 
     def __init__(self) -> None:
         settings.ROOT_URLCONF = "web.management.bench.urls"
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         self._application = WSGIHandler()
 
     def get(self, path: str, *, token: str) -> bytes:
@@ -28,8 +29,11 @@ class Client:
     def _ask(self, method: str, path: str, token: str, body: bytes, expected: int) -> bytes:
         told: list[str] = []
 
-        def start_response(status: str, headers: list[Header], _error: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], error: Any = None, /
+        ) -> Callable[[bytes], object]:
             told.append(status)
+            return io.BytesIO().write
 
         environ = {
             "REQUEST_METHOD": method,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import redis
 from common.servers import ROOT
-from content.models import Course
-from content.services import import_content
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from knox.models import AuthToken
-from learners.models import User
 
+from content.models import Course
+from content.services import import_content
+from learners.models import User
 from recommender.models import TrainingRun
 from recommender.pipeline.training import run_next_training
 from recommender.services.activation import activate_version
@@ -43,22 +43,20 @@ INSERT INTO learners_event (actor_id, uid, verb, item_id, occurred_at, received_
                             response, context, graded)
 SELECT actor, gen_random_uuid(), CASE WHEN gradable THEN 'answered' ELSE 'completed' END, item, at, at,
        CASE WHEN gradable THEN chance < 0.67 END, CASE WHEN gradable THEN (chance < 0.67)::int END,
-       30 + 400 * chance, NULL, '{{}}', gradable
+       30 + 400 * chance, NULL, '{}', gradable
   FROM (SELECT person.id AS actor, item.id AS item, item.kind IN ('exercise', 'quiz') AS gradable,
                now() - make_interval(days => 60) + step * make_interval(hours => 20)
                      + person.id %% 86400 * interval '1 second' AS at,
-               {chance} AS chance
+               abs(hashint8(person.id * 1009 + step)::bigint) %% 1000 / 1000.0 AS chance
           FROM learners_user AS person
          CROSS JOIN generate_series(1, %(each)s) AS step
           JOIN (SELECT item.id, item.kind, row_number() OVER (ORDER BY course_id, position) - 1 AS place,
                        count(*) OVER () AS items
                   FROM content_item AS item WHERE course_id = ANY(%(courses)s)) AS item
-            ON item.place = (person.id * 17 + step + (3 * {jump})::int) %% item.items
+            ON item.place = (person.id * 17 + step + abs(hashint8(person.id * 2003 + step)::bigint) %% 3)
+                            %% item.items
          WHERE person.id > %(after)s) AS walk
-""".format(
-    chance="(abs(hashint8(person.id * 1009 + step)::bigint) %% 1000) / 1000.0",
-    jump="(abs(hashint8(person.id * 2003 + step)::bigint) %% 1000) / 1000.0",
-)
+"""
 _PROGRESS = """
 INSERT INTO learners_itemprogress (learner_id, item_id, first_at, last_at, completed_at, attempts, "right",
                                    last_right, wrong_streak, seconds)

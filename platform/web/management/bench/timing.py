@@ -24,13 +24,19 @@ class Comparison:
         return asdict(self)
 
 
-def compare(ours: Step, bare: Step, *, pairs: int, warm: int = 2) -> Comparison:
+def compare(
+    ours: Step, bare: Step, *, pairs: int, warm: int = 2, before: Step = lambda number: None
+) -> Comparison:
     """Time `ours(number)` against `bare(number)`, each pair in the other order than the one before.
 
-    Both are called with the numbers 0 to warm + pairs - 1; the first `warm` pairs are not counted.
+    Both are called with the numbers 0 to warm + pairs - 1, after `before(number)`, which is not timed; the first
+    `warm` pairs are not counted.
     """
     times: list[tuple[float, float]] = []
+    gc.collect()
+    gc.freeze()
     for number in range(warm + pairs):
+        before(number)
         # What one side leaves behind must not be collected in the other's time.
         gc.collect()
         if number % 2:
@@ -39,6 +45,7 @@ def compare(ours: Step, bare: Step, *, pairs: int, warm: int = 2) -> Comparison:
         else:
             first = clock(ours, number)
             times.append((first, clock(bare, number)))
+    gc.unfreeze()
     return summarise(times[warm:])
 
 
