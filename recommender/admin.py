@@ -212,7 +212,9 @@ class ModelVersionAdmin(ReadOnly):
     def name(self, version: ModelVersion) -> str:
         return str(version)
 
-    @display(description=_("state"), label={_("active"): "success", _("cannot be loaded"): "danger"})
+    @display(
+        description=_("state"), label={_("active"): "success", _("cannot be loaded"): "danger"}
+    )
     def state(self, version: ModelVersion) -> Any:
         if version.problem:
             return _("cannot be loaded")
@@ -243,7 +245,16 @@ class SlateAdmin(ReadOnly):
     list_select_related = ["learner", "model_version"]
     search_fields = ["=learner__username"]
     show_full_result_count = False
-    fields = ["learner", "source", "model_version", "computed_at", "seq", "kept", "exploration", "entries"]
+    fields = [
+        "learner",
+        "source",
+        "model_version",
+        "computed_at",
+        "seq",
+        "kept",
+        "exploration",
+        "entries",
+    ]
 
 
 @admin.register(Impression)

@@ -13,7 +13,9 @@ from recommender.models import ModelVersion
 from recommender.services.training import request_training
 
 
-def make_class(algebra: Any, *, learners: int = 12, seed: int = 0, name: str = "pupil") -> list[User]:
+def make_class(
+    algebra: Any, *, learners: int = 12, seed: int = 0, name: str = "pupil"
+) -> list[User]:
     """Learners who go through the course mostly in its order, with right and wrong answers, ending an hour ago."""
     draw = random.Random(seed)
     people = User.objects.bulk_create(
