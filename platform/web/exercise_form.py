@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from content.grading import Grade, InvalidResponse, public_question
-from content.markdown import render
-from content.models import Item, Question
 from django.http import QueryDict
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from content.grading import Grade, InvalidResponse, public_question
+from content.markdown import render
+from content.models import Item, Question
 from web.views.parameters import read_count
 
 
@@ -26,7 +26,7 @@ class QuestionOnPage:
 
     @property
     def has_more_hints(self) -> bool:
-        return len(self.hints) < self.shown["hint_count"]
+        return len(self.hints) < int(self.shown["hint_count"])
 
     @property
     def next_hint(self) -> int:

@@ -1,13 +1,15 @@
 """Forms of the pages. They read and check what a person typed; services carry it out."""
 
+from datetime import datetime, time
 from typing import Any
 
-from content.models import Concept, Course, Item
 from django import forms
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from content.models import Concept, Course, Item
 from learners.models import Assignment, Group, User
 from learners.selectors import find_person, list_offered_courses
 
@@ -22,7 +24,7 @@ class JoinForm(forms.Form):
     )
 
 
-class AccountForm(forms.ModelForm):
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
 
     class Meta:
@@ -50,7 +52,7 @@ class DeleteForm(forms.Form):
         return typed
 
 
-class GroupForm(forms.ModelForm):
+class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Group
         fields = ["name"]
@@ -129,7 +131,7 @@ class RuleForm(forms.Form):
         if day < timezone.localdate():
             raise forms.ValidationError(_("This day is over."))
         # Due by the end of that day, in the site's time zone.
-        end = timezone.datetime.combine(day, timezone.datetime.max.time().replace(microsecond=0))
+        end = datetime.combine(day, time(23, 59, 59))
         return timezone.make_aware(end)
 
     def clean(self) -> dict[str, Any]:

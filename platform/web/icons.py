@@ -1,5 +1,7 @@
 """The icon set: own drawings on a grid of 24, strokes of one width, coloured by the text around them."""
 
+# ruff: noqa: E501  a drawing is one line
+
 from typing import Final
 
 ICONS: Final[dict[str, str]] = {

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from content.models import Item
 from django.db.models import F
 from django.utils import timezone
+
+from content.models import Item
 from learners.models import Event, LearnerState, User
 from recommender.models import ModelVersion, TrainingRun
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
+
 from content.grading import public_question
 from content.models import Item
 from content.selectors import prerequisite_map
-from django.db import transaction
 from learners.models import Event, Group, User
 from learners.services.event_store import NewEvent, add_up, insert_events, lock_history
 from learners.services.freshness import mark_dirty
-
 from web.demo.names import STUDENT
 from web.demo.simulation import (
     GUESS_CHOICE,
@@ -28,7 +28,7 @@ WEEKS: Final = 8
 _NAMESPACE: Final = uuid.UUID("6d1f6f0e-6a0b-4f7e-8d43-2f3d6a1f0c51")
 
 
-def write_history(*, group: Group, seed: int, on_learner: Callable[[], None]) -> int:
+def write_history(*, group: Group, seed: int, on_learner: Callable[[], object]) -> int:
     """Write what every member of `group` did in the eight weeks before the group was made; returns the new events."""
     world = read_world(group)
     written = 0
@@ -66,9 +66,7 @@ def _read_item(item: Item) -> StudyItem:
     )
 
 
-def _write_learner(
-    world: World, person: User, anchor: datetime, *, seed: int, number: int
-) -> int:
+def _write_learner(world: World, person: User, anchor: datetime, *, seed: int, number: int) -> int:
     name = f"{seed}/{person.username}"
     is_student = person.username == STUDENT[0]
     # The student whose login is printed has begun, struggles here and there, and has most of it before her.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from content.models import Course
 from django.db import transaction
+
+from content.models import Course
 from learners.models import Group, User
 from learners.services.groups import add_course, add_learner, create_group
-
 from web.demo.names import OPERATOR, STUDENT, TEACHER, list_chinese_learners, list_learners
 
 GROUP = "Demo class"
@@ -69,7 +69,7 @@ def ensure_logins(path: Path) -> dict[str, dict[str, str]]:
         role: User.objects.get(username=name[0], synthetic=True)
         for role, name in (("student", STUDENT), ("teacher", TEACHER), ("operator", OPERATOR))
     }
-    kept = _read(path)
+    kept: dict[str, dict[str, str]] | None = _read(path)
     if kept is not None and all(_fits(kept, role, one) for role, one in people.items()):
         path.chmod(0o600)
         return kept

@@ -5,9 +5,9 @@ Everything is drawn from one seeded generator a learner, so that the same seed g
 Knowledge. Each concept has a mastery m in [0, 1]. At the start m is 0.05 to 0.3, more for abler learners. An item on
 concepts C has readiness r = the mean mastery of their direct prerequisites outside C (1 where there are none).
   - A lesson, reading or video raises m by rate · (0.25 + 0.75 r) · (1 − m) for each of C.
-  - An answer is right with probability guess + (1 − guess − slip) · σ(7 (x − 0.7 d) + ability), x = the mean of m
+  - An answer is right with probability guess + (1 − guess − slip) · σ(9 (x − 0.55 d) + ability), x = the mean of m
     over C weighted half by readiness, d = the author's difficulty, guess 0.22 where options are given and 0.03 where
-    the answer is typed, slip 0.06. Of a quiz each question is drawn by itself.
+    the answer is typed, slip 0.03. Of a quiz each question is drawn by itself.
   - Practice raises m by 0.4 of a lesson's rate, by 0.6 after a wrong answer, whose worked explanation is read.
   - Between sessions m falls towards 0.6 of its highest value, by 1% a day.
 
@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-GUESS_CHOICE, GUESS_TYPED, SLIP = 0.22, 0.03, 0.06
+GUESS_CHOICE, GUESS_TYPED, SLIP = 0.22, 0.03, 0.03
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class SimulatedLearner:
     def __init__(self, world: World, *, seed: str, ability: float | None = None) -> None:
         self.world = world
         # A string seeds by its hash of SHA-512, the same on every machine.
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         draw = self.random
         self.ability = draw.gauss(0.0, 0.9) if ability is None else ability
-        self.rate = min(max(draw.gauss(0.5 + 0.08 * self.ability, 0.1), 0.15), 0.85)
+        self.rate = min(max(draw.gauss(0.6 + 0.1 * self.ability, 0.1), 0.2), 0.9)
         self.start = min(max(0.14 + 0.06 * self.ability, 0.05), 0.3)
         self.sequential = draw.uniform(0.55, 0.9)
         self.repairs = draw.uniform(0.1, 0.8)
@@ -125,7 +125,7 @@ class SimulatedLearner:
         """P(right) of one question."""
         known = sum(map(self.knows, item.concepts)) / max(len(item.concepts), 1)
         strength = known * (0.5 + 0.5 * self.readiness(item))
-        logit = 7 * (strength - 0.7 * item.difficulty) + self.ability
+        logit = 9 * (strength - 0.55 * item.difficulty) + self.ability
         return guess + (1 - guess - SLIP) / (1 + math.exp(-logit))
 
     def _session(self, begin: datetime, until: datetime, target: float) -> list[Act]:

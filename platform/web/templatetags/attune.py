@@ -146,7 +146,13 @@ def navigation(context: dict[str, Any]) -> list[dict[str, Any]]:
     match = getattr(request, "resolver_match", None)
     here = match.url_name if match and match.namespaces == ["web"] else ""
     return [
-        {"name": name, "url": reverse(f"web:{name}"), "label": label, "icon": drawing, "current": here in places}
+        {
+            "name": name,
+            "url": reverse(f"web:{name}"),
+            "label": label,
+            "icon": drawing,
+            "current": here in places,
+        }
         for name, label, drawing, places in _places(request.user)
     ]
 
@@ -186,23 +192,19 @@ def verb_icon(verb: str, success: bool | None) -> SafeString:
     return format_html("<span>{}</span>", icon(_VERB_ICONS.get(verb, "circle")))
 
 
+_DONE = {
+    "viewed": gettext_lazy("Opened:"),
+    "progressed": gettext_lazy("Worked on:"),
+    "completed": gettext_lazy("Finished:"),
+    "answered": gettext_lazy("Answered:"),
+    "rated": gettext_lazy("Rated:"),
+    "abandoned": gettext_lazy("Left:"),
+}
+
+
 @register.simple_tag
 def verb_text(verb: str, success: bool | None, graded: bool) -> str:
     """What was done, in a word or two, before the item's title."""
-    match verb, success if graded else None:
-        case "answered", True:
-            return _("Answered right:")
-        case "answered", False:
-            return _("Answered, not yet right:")
-        case "answered", _unknown:
-            return _("Answered:")
-        case "completed", _any:
-            return _("Finished:")
-        case "progressed", _any:
-            return _("Worked on:")
-        case "rated", _any:
-            return _("Rated:")
-        case "abandoned", _any:
-            return _("Left:")
-        case _other:
-            return _("Opened:")
+    if verb == "answered" and graded and success is not None:
+        return _("Answered right:") if success else _("Answered, not yet right:")
+    return str(_DONE.get(verb, verb))

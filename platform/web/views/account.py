@@ -9,22 +9,23 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from learners.services.accounts import erase_person, update_account
 
+from learners.services.accounts import erase_person, update_account
 from web.forms import AccountForm, DeleteForm
+from web.requests import PageRequest, PersonRequest
 
 _YEAR = 365 * 24 * 3600
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def show_account(request: HttpRequest) -> HttpResponse:
+def show_account(request: PersonRequest) -> HttpResponse:
     person = request.user
     form = AccountForm(
         request.POST or None,
@@ -41,7 +42,7 @@ def show_account(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def choose_language(request: HttpRequest) -> HttpResponse:
+def choose_language(request: PageRequest) -> HttpResponse:
     """The switch at the foot of each page: kept in a cookie and, for who is signed in, with the account."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
@@ -56,7 +57,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def export(request: HttpRequest) -> StreamingHttpResponse:
+def export(request: PersonRequest) -> StreamingHttpResponse:
     """Everything stored of her, as one JSON file, written while it is read."""
     response = StreamingHttpResponse(_write(request.user.pk), content_type="application/json")
     name = f"attune-{request.user.pseudonym}-{timezone.now():%Y%m%d}.json"
@@ -66,7 +67,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 @login_required
 @require_POST
-def delete(request: HttpRequest) -> HttpResponse:
+def delete(request: PersonRequest) -> HttpResponse:
     form = DeleteForm(request.POST, person=request.user)
     if not form.is_valid():
         context = {"form": AccountForm(instance=request.user), "delete_form": form}

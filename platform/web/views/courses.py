@@ -3,26 +3,27 @@
 from collections.abc import Iterator
 
 from common.access import visible
-from content.markdown import render as render_markdown
-from content.models import Course, Item
-from content.selectors import OutlineSection, get_outline
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
+
+from content.markdown import render as render_markdown
+from content.models import Course, Item
+from content.selectors import OutlineSection, get_outline
 from learners.models import ItemProgress
 from learners.selectors import summarise_progress
 from learners.services.groups import UnknownJoinCode, join_group
-
 from web.forms import JoinForm
+from web.requests import PersonRequest
 from web.throttling import may_try_to_join
 
 
 @login_required
 @require_GET
-def list_courses(request: HttpRequest) -> HttpResponse:
+def list_courses(request: PersonRequest) -> HttpResponse:
     courses = visible(Course.objects.filter(published=True), request.user).order_by("title")
     summary = summarise_progress(
         learner_id=request.user.pk, course_ids=[course.pk for course in courses]
@@ -38,7 +39,7 @@ def list_courses(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def show_course(request: HttpRequest, slug: str) -> HttpResponse:
+def show_course(request: PersonRequest, slug: str) -> HttpResponse:
     course = get_object_or_404(visible(Course.objects.all(), request.user), slug=slug)
     progress = {
         each.item_id: each
@@ -60,7 +61,7 @@ def show_course(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def join(request: HttpRequest) -> HttpResponse:
+def join(request: PersonRequest) -> HttpResponse:
     form = JoinForm(request.POST or None)
     if request.method == "POST":
         if not may_try_to_join(request):

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from common.access import visible
-from content.models import Item
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
+
+from content.models import Item
+from web.requests import PersonRequest
 
 _CHUNK: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -21,7 +23,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 @login_required
 @require_safe
-def send_file(request: HttpRequest, slug: str) -> HttpResponseBase:
+def send_file(request: PersonRequest, slug: str) -> HttpResponseBase:
     item = get_object_or_404(visible(Item.objects.exclude(file=""), request.user), slug=slug)
     try:
         size = default_storage.size(item.file)
@@ -30,7 +32,7 @@ def send_file(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise Http404 from error
     kind = mimetypes.guess_type(item.file)[0] or "application/octet-stream"
     asked = _RANGE.fullmatch(request.headers.get("Range", ""))
-    response: Any
+    response: HttpResponseBase
     if asked is None or asked.groups() == ("", ""):
         response = FileResponse(opened, content_type=kind)
     else:

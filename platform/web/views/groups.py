@@ -2,28 +2,29 @@
 
 from typing import Any
 
-from content.models import Course
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from rest_framework.exceptions import APIException
+
+from content.models import Course
 from learners.models import Assignment, Group, User
 from learners.selectors import overview_group
 from learners.services import assignments as rules
 from learners.services import groups as services
-from rest_framework.exceptions import APIException
-
 from web.forms import CourseForm, GroupForm, MemberForm, RuleForm
+from web.requests import PersonRequest
 
 HELP_FIRST = 5
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def list_groups(request: HttpRequest) -> HttpResponse:
+def list_groups(request: PersonRequest) -> HttpResponse:
     _require_teacher(request)
     form = GroupForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -37,14 +38,14 @@ def list_groups(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def show_group(request: HttpRequest, pk: int) -> HttpResponse:
+def show_group(request: PersonRequest, pk: int) -> HttpResponse:
     group = find_group(request, pk)
     return render(request, "web/group.html", _context(group))
 
 
 @login_required
 @require_POST
-def change_code(request: HttpRequest, pk: int) -> HttpResponse:
+def change_code(request: PersonRequest, pk: int) -> HttpResponse:
     """A fresh code, or none at all."""
     group = find_group(request, pk)
     if request.POST.get("action") == "revoke":
@@ -53,12 +54,12 @@ def change_code(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         services.renew_join_code(group=group)
         said = _("A new code is in force; the old one has ended.")
-    return _answer(request, group, "web/_group_code.html", said, group=group)
+    return _answer(request, group, "web/_group_code.html", said)
 
 
 @login_required
 @require_POST
-def give_rule(request: HttpRequest, pk: int) -> HttpResponse:
+def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
     """Assign, pin or ban: from the form, or with one press beside a struggling learner."""
     group = find_group(request, pk)
     form = RuleForm(request.POST, group=group)
@@ -93,16 +94,16 @@ def give_rule(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def withdraw_rule(request: HttpRequest, pk: int, rule: int) -> HttpResponse:
+def withdraw_rule(request: PersonRequest, pk: int, rule: int) -> HttpResponse:
     group = find_group(request, pk)
     rules.withdraw_assignment(assignment=get_object_or_404(Assignment, pk=rule, group=group))
-    context = {"group": group, "rules": _rules(group), "rule_form": RuleForm(group=group)}
+    context = {"rules": _rules(group), "rule_form": RuleForm(group=group)}
     return _answer(request, group, "web/_group_rules.html", _("Withdrawn."), **context)
 
 
 @login_required
 @require_POST
-def change_members(request: HttpRequest, pk: int) -> HttpResponse:
+def change_members(request: PersonRequest, pk: int) -> HttpResponse:
     group = find_group(request, pk)
     if "remove" in request.POST:
         learner = _find_member(group, request.POST["remove"])
@@ -121,7 +122,7 @@ def change_members(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def change_courses(request: HttpRequest, pk: int) -> HttpResponse:
+def change_courses(request: PersonRequest, pk: int) -> HttpResponse:
     group = find_group(request, pk)
     if "remove" in request.POST:
         course = get_object_or_404(Course, slug=request.POST["remove"], groups=group)
@@ -137,12 +138,13 @@ def change_courses(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "web/group.html", context, status=422)
 
 
-def find_group(request: HttpRequest, pk: int) -> Group:
+def find_group(request: PersonRequest, pk: int) -> Group:
     """A group that this person leads; any other does not exist for her."""
-    return get_object_or_404(Group.objects.led_by(request.user), pk=pk)
+    group: Group = get_object_or_404(Group.objects.led_by(request.user), pk=pk)
+    return group
 
 
-def _require_teacher(request: HttpRequest) -> None:
+def _require_teacher(request: PersonRequest) -> None:
     if not (request.user.is_teacher or request.user.is_operator):
         raise PermissionDenied
 
@@ -176,10 +178,10 @@ def _rules(group: Group) -> Any:
 
 
 def _answer(
-    request: HttpRequest, group: Group, template: str, said: str, **context: Any
+    request: PersonRequest, group: Group, template: str, said: str, **context: Any
 ) -> HttpResponse:
     if request.htmx:
-        return render(request, template, {**context, "said": said})
+        return render(request, template, {**context, "group": group, "said": said})
     messages.success(request, said)
     return redirect("web:group", group.pk)
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonRe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
+
 from learners.models import User
 from recommender.models import ModelVersion, Slate
 
@@ -55,10 +56,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     expected = settings.METRICS_TOKEN
     if expected and secrets.compare_digest(token.encode(), expected.encode()):
-        return ExportToDjangoView(request)
+        return _export(request)
     if _is_loopback(request):
-        return ExportToDjangoView(request)
+        return _export(request)
     return HttpResponseForbidden("Metrics need the bearer token.\n", content_type="text/plain")
+
+
+def _export(request: HttpRequest) -> HttpResponse:
+    exported: HttpResponse = ExportToDjangoView(request)
+    return exported
 
 
 def _is_loopback(request: HttpRequest) -> bool:
@@ -81,7 +87,8 @@ def _passes(check: Callable[[], bool]) -> bool:
 def _ask_database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        row: tuple[int] | None = cursor.fetchone()
+    return row == (1,)
 
 
 def _ask_broker() -> bool:

@@ -1,21 +1,22 @@
 """`/`: what each person needs first. Learners: Next. Teachers: their groups. Operators: the state of things."""
 
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
-from recommender.models import Feedback
-from recommender.services.feedback import record_feedback
 from rest_framework.exceptions import NotFound, ValidationError
 
+from recommender.models import Feedback
+from recommender.services.feedback import record_feedback
 from web.next_page import read_next_page
 from web.operations import read_numbers
+from web.requests import PageRequest, PersonRequest
 from web.views.groups import list_groups
 from web.views.parameters import read_count, read_uuid
 
@@ -41,18 +42,18 @@ ANSWERS: Final = {
 
 
 @require_GET
-def show_home(request: HttpRequest) -> HttpResponse:
+def show_home(request: PageRequest) -> HttpResponse:
     person = request.user
     if not person.is_authenticated:
         return render(request, "web/landing.html")
     if person.is_operator:
         return render(request, "web/operator.html", {"numbers": read_numbers()})
     if person.is_teacher and not person.enrolments.exists():
-        return list_groups(request)
-    return _show_next(request)
+        return list_groups(cast(PersonRequest, request))
+    return _show_next(cast(PersonRequest, request))
 
 
-def _show_next(request: HttpRequest) -> HttpResponse:
+def _show_next(request: PersonRequest) -> HttpResponse:
     page = read_next_page(learner=request.user, course_slug=request.GET.get("course", ""))
     context = {"page": page, "signals": SIGNALS, "tries": 0}
     if page is None:
@@ -75,7 +76,7 @@ def _show_next(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def give_feedback(request: HttpRequest, slate: UUID) -> HttpResponse:
+def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
     """One press: stored, acknowledged in the card's place, and the page waits for the list that follows."""
     signal, slug = request.POST.get("signal", ""), request.POST.get("item", "")
     if signal not in Feedback.Signal.values:
@@ -99,4 +100,3 @@ def give_feedback(request: HttpRequest, slate: UUID) -> HttpResponse:
         return render(request, "web/_feedback_given.html", context)
     messages.success(request, answer)
     return redirect("web:home")
-

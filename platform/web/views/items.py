@@ -5,24 +5,24 @@ from typing import Any
 from uuid import UUID
 
 from common.access import visible
-from content.grading import InvalidResponse
-from content.markdown import render as render_markdown
-from content.models import Item
-from content.selectors import list_items
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from rest_framework.exceptions import APIException
+
+from content.grading import InvalidResponse
+from content.markdown import render as render_markdown
+from content.models import Item
+from content.selectors import list_items
 from learners.models import ItemProgress
 from learners.selectors import get_studied_item
 from learners.services.events import NewEvent, record_attempt, record_events
 from recommender.selectors.recommendations import RecommendedItem, find_newest_slate
 from recommender.services.recommendations import get_recommendations
-from rest_framework.exceptions import APIException
-
 from web.exercise_form import (
     QuestionOnPage,
     make_response,
@@ -31,13 +31,14 @@ from web.exercise_form import (
     read_answers,
     read_questions,
 )
+from web.requests import PersonRequest
 from web.views.home import SIGNALS
 from web.views.parameters import read_uuid
 
 
 @login_required
 @require_GET
-def show_item(request: HttpRequest, slug: str) -> HttpResponse:
+def show_item(request: PersonRequest, slug: str) -> HttpResponse:
     item, studied = _find_item(request, slug)
     questions = read_questions(item, request.GET)
     if request.htmx and request.htmx.target and request.htmx.target.startswith("hints-"):
@@ -55,7 +56,7 @@ def show_item(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def answer_item(request: HttpRequest, slug: str) -> HttpResponse:
+def answer_item(request: PersonRequest, slug: str) -> HttpResponse:
     """Grade in place. Sent twice with the same id it is one attempt, so reloading the result is harmless."""
     item = _find_studied(request, slug)
     questions = read_questions(item, request.POST)
@@ -86,7 +87,7 @@ def answer_item(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def finish_item(request: HttpRequest, slug: str) -> HttpResponse:
+def finish_item(request: PersonRequest, slug: str) -> HttpResponse:
     """Mark as done: a `completed` event, with the attention time that the page measured."""
     item = _find_studied(request, slug)
     event = NewEvent(
@@ -104,7 +105,7 @@ def finish_item(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("web:home")
 
 
-def _find_item(request: HttpRequest, slug: str) -> tuple[Item, bool]:
+def _find_item(request: PersonRequest, slug: str) -> tuple[Item, bool]:
     """The item, and whether this person studies it. Others who may see it (its teachers, authors) get a preview."""
     try:
         found, studied = get_studied_item(learner_id=request.user.pk, slug=slug), True
@@ -114,7 +115,7 @@ def _find_item(request: HttpRequest, slug: str) -> tuple[Item, bool]:
     return list_items([found.pk]).prefetch_related("questions").get(), studied
 
 
-def _find_studied(request: HttpRequest, slug: str) -> Item:
+def _find_studied(request: PersonRequest, slug: str) -> Item:
     item, studied = _find_item(request, slug)
     if not studied:
         raise Http404
@@ -122,7 +123,7 @@ def _find_studied(request: HttpRequest, slug: str) -> Item:
 
 
 def _context(
-    request: HttpRequest,
+    request: PersonRequest,
     item: Item,
     questions: list[QuestionOnPage],
     *,
@@ -145,13 +146,13 @@ def _context(
     }
 
 
-def _find_following(request: HttpRequest, item: Item) -> RecommendedItem | None:
+def _find_following(request: PersonRequest, item: Item) -> RecommendedItem | None:
     """The best item of her list but this one."""
     best = get_recommendations(learner_id=request.user.pk, limit=2).items
     return next((each for each in best if each.slug != item.slug), None)
 
 
-def _find_slate(request: HttpRequest, item: Item) -> UUID | None:
+def _find_slate(request: PersonRequest, item: Item) -> UUID | None:
     """The slate that brought her here, else her newest one if the item is on it: what feedback refers to."""
     given = read_uuid(request.POST.get("slate") or request.GET.get("slate"))
     if given:

@@ -1,22 +1,23 @@
 """One learner, as her teacher sees her: how she is doing, what was done last, and what to give her."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
+
 from learners.models import Assignment
 from learners.selectors import read_activity, summarise_progress
 from recommender.selectors.recommendations import find_newest_slate, list_recommendations
-
 from web.activity import tell_activity
 from web.forms import RuleForm
+from web.requests import PersonRequest
 from web.views.groups import find_group
 
 
 @login_required
 @require_GET
-def show_learner(request: HttpRequest, pk: int, learner: int) -> HttpResponse:
+def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
     """Only what she does in the group's own courses is her teacher's business."""
     group = find_group(request, pk)
     person = get_object_or_404(group.learners, pk=learner)

@@ -1,17 +1,18 @@
 """A learner's own progress."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
-from learners.selectors import list_learner_courses, read_activity, summarise_progress
 
+from learners.selectors import list_learner_courses, read_activity, summarise_progress
 from web.activity import tell_activity
+from web.requests import PersonRequest
 
 
 @login_required
 @require_GET
-def show_progress(request: HttpRequest) -> HttpResponse:
+def show_progress(request: PersonRequest) -> HttpResponse:
     courses = list_learner_courses([request.user.pk])[request.user.pk]
     context = {
         "summary": summarise_progress(learner_id=request.user.pk, course_ids=courses),

@@ -4,17 +4,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from content.models import Course
-from content.services import import_content
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from content.models import Course
+from content.services import import_content
 from learners.models import Group, User
 from learners.services.freshness import mark_dirty
 from recommender.models import ModelVersion, Slate, TrainingRun
 from recommender.services.activation import DEMO, activate_version
 from recommender.services.training import request_training
-from tqdm import tqdm
-
 from web.demo.history import write_history
 from web.demo.names import OPERATOR, STUDENT
 from web.demo.people import NameTaken, ensure_logins, make_classes
