@@ -1,7 +1,8 @@
 """Who may do what with runs, versions and what the platform recommended: operators."""
 
-from learners.rules import is_operator
 from rules.permissions import add_perm
+
+from learners.rules import is_operator
 
 add_perm("recommender", is_operator)
 # Runs and versions change through services only; the rest is the record of what happened.

@@ -41,6 +41,12 @@ SELECT username, '!' || md5(random()::text), false, '', '', '', false, true, now
   FROM dataset_people ORDER BY place
 ON CONFLICT (username) DO NOTHING
 """
+# Clean from the start: a data set's learners don't sign in, so nobody waits for thousands of slates.
+_STATES = """
+INSERT INTO learners_learnerstate (learner_id, dirty_seq, clean_seq, claimed_by)
+SELECT person.id, 0, 0, '' FROM dataset_people AS given JOIN learners_user AS person USING (username) ORDER BY place
+ON CONFLICT (learner_id) DO NOTHING
+"""
 _ENROL = """
 INSERT INTO learners_enrolment (learner_id, course_id, group_id, created_at)
 SELECT person.id, %s, NULL, now()
@@ -93,6 +99,7 @@ def import_dataset_learners(
         _copy(cursor, "dataset_people", enumerate_rows((name,) for name in usernames))
         _copy(cursor, "dataset_events", enumerate_rows(map(_plain, events)))
         cursor.execute(_PEOPLE)
+        cursor.execute(_STATES)
         cursor.execute(_ENROL, [course_id])
         cursor.execute(_EVENTS)
         stored = int(cursor.rowcount)
