@@ -44,6 +44,7 @@ class TrainConfig:
     warm_events: int = 5  # an item with fewer has no vector of its own
     validation: int = 2_000  # learners held out at most, where the data name no validation part
     success_epochs: int = 30
+    success_rate: float = 1e-3
     model: ModelConfig | None = None
 
     def __post_init__(self) -> None:

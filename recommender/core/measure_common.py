@@ -86,19 +86,19 @@ def left(options: Options, watch: report.Stopwatch) -> float:
 
 
 def encode_texts(data: DataFolder, minutes: float, bar: Bar) -> tuple[Catalogue, str]:
-    """The catalogue with text vectors, and how they were made.
+    """The catalogue with vectors of texts and concept names, and how they were made.
 
     Vectors are cached by the hash of encoder and texts. Where encoding would take too large a part of
     the time, hashed n-gram vectors stand in.
     """
-    if not any(text.strip() for text in data.texts):
+    if not any(data.described):
         return data.catalogue(), "none"
     encoder = TextEncoder.load()
-    key = hashlib.sha256("\0".join((encoder.hash, *data.texts)).encode()).hexdigest()
+    key = hashlib.sha256("\0".join((encoder.hash, *data.described)).encode()).hexdigest()
     cached = _cache() / f"{key}.npy"
     try:
         vectors = np.load(cached, allow_pickle=False)
-        if vectors.shape == (len(data.texts), encoder.width):
+        if vectors.shape == (len(data.described), encoder.width):
             return data.catalogue(vectors, encoder.hash), "encoder, cached"
     except (OSError, ValueError, EOFError):
         pass
@@ -114,9 +114,9 @@ def encode_texts(data: DataFolder, minutes: float, bar: Bar) -> tuple[Catalogue,
 
     bar.stage("encode texts")
     try:
-        vectors = encoder.encode(data.texts, on_progress=told)
+        vectors = encoder.encode(data.described, on_progress=told)
     except _TooSlow:
-        stand_in = np.stack([ngram_vector(text, encoder.width) for text in data.texts])
+        stand_in = np.stack([ngram_vector(text, encoder.width) for text in data.described])
         return data.catalogue(stand_in, "ngram"), "hashed n-grams: encoding takes too long"
     with_suffix = cached.with_suffix(f".{os.getpid()}.npy")
     try:

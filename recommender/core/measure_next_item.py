@@ -55,7 +55,12 @@ def measure_next_item(options: Options) -> None:
         theirs, settings = {}, {}
         with watch.stage("baselines"):
             fitted = NextItemBaselines(
-                data.log, training, rows, data.texts, valid.sample(5000, options.seed), candidates
+                data.log,
+                training,
+                rows,
+                data.described,
+                valid.sample(5000, options.seed),
+                candidates,
             )
             limit = options.minutes * 60 * 0.35 + watch.total
             for found in fitted.fit(bar.stage, lambda: limit - watch.total):
@@ -74,7 +79,7 @@ def measure_next_item(options: Options) -> None:
                 on_progress=bar.training,
                 should_stop=lambda: False,
                 device=str(device),
-                split=given_split(data, training, valid),
+                split=given_split(data, training, valid, with_answers=options.save is not None),
             )
             bound = Recommender.load(folder, device=str(device)).bind(catalogue)
         with watch.stage("evaluate"):
@@ -106,10 +111,15 @@ def measure_next_item(options: Options) -> None:
     report.write_report(options.out, content)
 
 
-def given_split(data: DataFolder, training: NDArray[np.bool_], valid: Cases) -> Split:
-    """Learn from the train rows, validate on the valid rows; answers come from train rows too."""
+def given_split(
+    data: DataFolder, training: NDArray[np.bool_], valid: Cases, *, with_answers: bool
+) -> Split:
+    """Learn from the train rows, validate on the valid rows.
+
+    Answers come from train rows too; without them no success head is trained.
+    """
     learn = select_events(data.log, training)
-    answers = select_events(learn, is_answer(learn))
+    answers = select_events(learn, is_answer(learn) & with_answers)
     having = np.flatnonzero(np.diff(answers.offsets) > 0)
     held = having[::5] if len(having) >= 10 else having[:0]
     return Split(

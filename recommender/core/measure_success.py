@@ -24,7 +24,7 @@ from recommender.core.measure_common import (
     median_ms,
     progress_bar,
 )
-from recommender.core.readers import read_folder
+from recommender.core.readers import DataFolder, read_folder
 from recommender.core.serving import predict_batch
 from recommender.core.success import WIDE_MEMORY, SuccessModel
 from recommender.core.success_baselines import SuccessBaselines
@@ -45,14 +45,7 @@ def measure_success(options: Options) -> None:
         data = read_folder(options.data)
         if not data.answered:
             raise BadDataError(f"{options.data}: column correct is missing from the interactions")
-        fold = data.fold if data.fold is not None else learner_folds(data.log, options.seed)
-        first = data.log.offsets[:-1]
-        mixed = np.flatnonzero(fold != np.repeat(fold[first], np.diff(data.log.offsets)))
-        if len(mixed):
-            raise BadDataError(
-                f"{options.data}: row {mixed[0] + 1}: column fold: a learner is in two folds"
-            )
-        of_learner = fold[first]
+        of_learner = folds_of(data, options)
         test, valid = np.flatnonzero(of_learner == 1), np.flatnonzero(of_learner == 2)
         rest = np.flatnonzero(of_learner > 2)
         if not len(test) or not len(rest):
@@ -138,6 +131,18 @@ def measure_success(options: Options) -> None:
         "seed": options.seed,
     }
     report.write_report(options.out, content)
+
+
+def folds_of(data: DataFolder, options: Options) -> NDArray[np.int64]:
+    """Fold of each learner. Raises BadDataError where a learner is in two."""
+    fold = data.fold if data.fold is not None else learner_folds(data.log, options.seed)
+    first = fold[data.log.offsets[:-1]]
+    mixed = np.flatnonzero(fold != np.repeat(first, np.diff(data.log.offsets)))
+    if len(mixed):
+        raise BadDataError(
+            f"{options.data}: interactions row {mixed[0] + 1}: column fold: a learner is in two folds"
+        )
+    return first
 
 
 def _success_ms(

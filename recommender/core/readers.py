@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,11 +38,24 @@ class DataFolder:
     texts: tuple[str, ...]  # [V], "" where there is none
     concepts: tuple[tuple[int, ...], ...]  # [V]
     concept_keys: tuple[str, ...]
+    concept_texts: tuple[str, ...]  # the key where the folder says no more
     part: NDArray[np.uint8] | None  # [E]
     fold: NDArray[np.int64] | None  # [E]
     order: NDArray[np.int64]  # [E]
     answered: bool
     timed: bool
+
+    @cached_property
+    def described(self) -> tuple[str, ...]:
+        """[V] texts with the names of their concepts; all blank where no item has a text."""
+        if not any(text.strip() for text in self.texts):
+            return ("",) * len(self.texts)
+        return tuple(
+            ". ".join(
+                part for part in (text, ", ".join(self.concept_texts[c] for c in row)) if part
+            )
+            for text, row in zip(self.texts, self.concepts, strict=True)
+        )
 
     def catalogue(self, text: NDArray[np.float32] | None = None, encoder: str = "") -> Catalogue:
         """The items, with vectors [V, D_text] of their texts if there are any."""
@@ -120,6 +134,7 @@ class _Items:
     texts: list[str]
     concepts: list[tuple[int, ...]]
     concept_rows: dict[str, int]
+    named: dict[str, str]  # texts of concepts
     closed: bool  # an items file was there: nothing may be added
 
     def concept(self, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -127,13 +142,12 @@ class _Items:
 
 
 def _read_items(folder: Path) -> _Items:
-    items = _Items({}, [""], [()], {}, closed=False)
-    named: dict[str, str] = {}
+    items = _Items({}, [""], [()], {}, {}, closed=False)
     if (path := _find(folder, "concepts")) is not None:
         for line, row in _rows(path, ("concept", "text")):
             if not row["concept"]:
                 raise BadDataError(f"{path}: line {line}: column concept is empty")
-            named[row["concept"]] = row["text"]
+            items.named[row["concept"]] = row["text"]
     if (path := _find(folder, "items")) is not None:
         items.closed = True
         for line, row in _rows(path, ("item",)):
@@ -285,6 +299,7 @@ class _Interactions:
             texts=tuple(self.items.texts),
             concepts=tuple(self.items.concepts),
             concept_keys=tuple(self.items.concept_rows),
+            concept_texts=tuple(self.items.named.get(k) or k for k in self.items.concept_rows),
             part=part,
             fold=np.array(columns["fold"], dtype=np.int64) if "fold" in present else None,
             order=np.array(columns["order"], dtype=np.int64),

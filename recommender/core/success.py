@@ -34,8 +34,8 @@ class SuccessConfig:
     width: int = 48
     heads: int = 4
     hidden: int = 64
-    dropout: float = 0.2
-    id_dropout: float = 0.2
+    dropout: float = 0.35
+    id_dropout: float = 0.5
 
     def __post_init__(self) -> None:
         if self.width % self.heads:

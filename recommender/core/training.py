@@ -105,6 +105,11 @@ def choose_model(log: EventLog) -> ModelConfig:
     return ModelConfig(length=int(np.clip(length, 32, 128)), blocks=2 if mean >= 30 else 1)
 
 
+def batch_tokens(config: TrainConfig, events: int) -> int:
+    """Events in a batch: at least about 16 steps an epoch, or small data would hardly move."""
+    return int(np.clip(events // 16, min(64, config.tokens), config.tokens))
+
+
 def train(
     log: EventLog,
     catalogue: Catalogue,
@@ -229,7 +234,8 @@ class _Run:
     def _attention(
         self, events: NDArray[np.int64], seconds: float, chosen: dict[str, object]
     ) -> NextItemModel:
-        config, split = self.config, self.split
+        split = self.split
+        config = replace(self.config, tokens=batch_tokens(self.config, len(split.train)))
         torch.manual_seed(config.seed)
         model = NextItemModel(self.catalogue.rows, self.text_width, self.model_config)
         model.items.count(torch.from_numpy(events), config.warm_events)
@@ -280,14 +286,17 @@ class _Run:
             text,
             train=split.success_train,
             valid=split.success_valid,
-            tokens=config.tokens,
+            tokens=batch_tokens(config, len(split.answers)),
             device=self.device,
         )
         model.to(self.device)
         blind = not len(split.success_valid)
         loop: Loop = Loop(
             model,
-            self._schedule(min(BLIND_EPOCHS, 5) if blind else config.success_epochs, seconds),
+            replace(
+                self._schedule(5 if blind else config.success_epochs, seconds),
+                rate=config.success_rate,
+            ),
             phase="success",
             checkpoint=self.checkpoint,
             on_progress=self.on_progress,

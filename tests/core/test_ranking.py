@@ -30,7 +30,7 @@ def candidates(seed: int, **changes: object) -> Candidates:
     return Candidates(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def similarity_of(seed: int):  # noqa: ANN201
+def similarity_of(seed: int):
     vectors = np.random.default_rng(seed).random((ROWS, 5))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return lambda items: vectors[items] @ vectors[items].T
