@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from django.db import DatabaseError
 from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
@@ -37,12 +38,21 @@ class FreshnessCollector:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         from recommender.selectors.freshness import measure_lag
 
-        waiting, seconds = measure_lag()
+        try:
+            waiting, seconds = measure_lag()
+        except DatabaseError:
+            # The other metrics are needed most when the database is away.
+            return
         for family, value in zip(self.describe(), (waiting, seconds), strict=True):
             family.add_metric([], value)
             yield family
 
 
 def register_collector() -> None:
-    """Have the freshness of slates in this process's metrics. Once a process."""
-    REGISTRY.register(FreshnessCollector())
+    """Have the freshness of slates in this process's metrics; a second time changes nothing."""
+    if not _registered:
+        _registered.append(FreshnessCollector())
+        REGISTRY.register(_registered[0])
+
+
+_registered: list[FreshnessCollector] = []

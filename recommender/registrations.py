@@ -12,12 +12,14 @@ ORDER = 20
 def register() -> None:
     """Called once, when the app is ready."""
     from learners.services.events import register_listener
+    from recommender.metrics import register_collector
     from recommender.services.impressions import record_impressions
 
     register_personal_data(
         PersonalData(app="recommender", export=_export, erase=_erase, order=ORDER)
     )
     register_listener(record_impressions)
+    register_collector()
 
 
 def _export(user_id: int) -> Iterator[tuple[str, Any]]:

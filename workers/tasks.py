@@ -33,11 +33,10 @@ def refresh_learners(self: "Task[..., None]", outdated: bool = False) -> None:
 @shared_task(name=queue.SWEEP_LEARNERS, soft_time_limit=60, time_limit=90, **_RETRY)
 def sweep_learners() -> None:
     """Nudge the refresh for learners whose message was lost, whose worker died, or whose slate is of another version."""
-    from recommender.selectors.freshness import count_waiting
+    from recommender.selectors.freshness import count_waiting, find_outdated
 
-    waiting, outdated = count_waiting(
-        now=timezone.now(), limit=MOST_NUDGES * settings.REFRESH_BATCH
-    )
+    waiting = count_waiting(limit=MOST_NUDGES * settings.REFRESH_BATCH)
+    outdated = find_outdated(now=timezone.now())
     batches = -(-waiting // settings.REFRESH_BATCH)
     for number in range(max(batches, 1 if outdated else 0)):
         refresh_learners.apply_async(

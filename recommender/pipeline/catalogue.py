@@ -13,8 +13,10 @@ from recommender.core.catalogue import Catalogue
 from recommender.selectors.outline import build_outline, read_fingerprint
 from recommender.standing import Outline
 
+QUICK: Final = 0.05
+"""A look for changes that takes no longer (seconds) is taken at every batch,"""
 CHECK_SHARE: Final = 20
-"""A look for changes is repeated no sooner than after so many times what the last one took: at most 5% of a busy worker."""
+"""a longer one no sooner than after so many times what the last one took: at most 5% of a busy worker."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def load_catalogue(*, encoder: str = "") -> LoadedCatalogue:
     if kept is not None and now < _process.next_check[encoder]:
         return kept
     fingerprint = read_fingerprint(encoder=encoder)
-    done = time.monotonic()
-    _process.next_check[encoder] = done + CHECK_SHARE * (done - now)
+    took = time.monotonic() - now
+    _process.next_check[encoder] = now + took * (CHECK_SHARE if took > QUICK else 1)
     if kept is None or kept.fingerprint != fingerprint:
         rows = catalogue_rows()
         outline = build_outline(rows, prerequisite_map())

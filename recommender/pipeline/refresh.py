@@ -6,10 +6,11 @@ counts only while it still held that claim. Nothing is lost when it dies: the cl
 
 import logging
 import os
+import random
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,11 +29,13 @@ from recommender import metrics
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.slates import make_slates
-from recommender.selectors.freshness import list_outdated, read_counts
+from recommender.selectors.freshness import list_orphans, list_outdated, read_counts
 from recommender.selectors.situations import Read, read_situations
 from recommender.services.slates import store_slates
 
 logger = logging.getLogger(__name__)
+
+ORPHAN_PARTS: Final = 16
 
 POISON_SECONDS: Final = 60.0
 """A learner whose slate cannot be computed is left alone for so long."""
@@ -68,6 +71,7 @@ def refresh_stale(*, outdated: bool = False, seconds: float = 60.0) -> tuple[Ref
     while time.monotonic() < until:
         model = get_active()
         extra = _outdated(model) if outdated else []
+        orphans = list_orphans(limit=settings.REFRESH_BATCH)
         claimed = claim_stale(
             worker=worker,
             limit=settings.REFRESH_BATCH,
@@ -77,13 +81,30 @@ def refresh_stale(*, outdated: bool = False, seconds: float = 60.0) -> tuple[Ref
         if not claimed:
             return total, False
         try:
-            total += refresh_claimed(claimed, worker=worker, model=model)
+            for part in _apart(claimed, orphans):
+                renewed = renew_claims(
+                    worker=worker, learner_ids=part, lease_seconds=settings.LEASE_SECONDS
+                )
+                total += refresh_claimed(sorted(renewed), worker=worker, model=model)
         except BaseException:
             # Not after an error of the connection itself: then the leases run out by themselves.
             if connection.is_usable():
                 release_claims(worker=worker)
             raise
     return total, True
+
+
+def _apart(claimed: Sequence[int], orphans: Collection[int]) -> list[list[int]]:
+    """The batch, then in small parts and at random those whose last worker is likely to have died of one of them.
+
+    So the one who kills workers takes only a few others with her, and different ones each time.
+    """
+    taken = [learner for learner in claimed if learner in orphans]
+    random.shuffle(taken)
+    size = max(1, len(taken) // ORPHAN_PARTS)
+    parts = [[learner for learner in claimed if learner not in orphans]]
+    parts += [taken[start : start + size] for start in range(0, len(taken), size)]
+    return [part for part in parts if part]
 
 
 def refresh_claimed(

@@ -1,7 +1,6 @@
 """From situations to slates: one forward pass for the batch, then ranking and reasons for each learner."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from recommender.core.ranking import Ranking, RankingConfig, rank
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
+from recommender.pipeline.citing import cite_events
 from recommender.pipeline.history import to_log
 from recommender.selectors.situations import Read
 from recommender.services.slates import name_cited_events
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 
 PREDICTED: Final = 200
 """P(correct) is predicted for so many exercises a learner: the best by affinity."""
-CITED: Final = 2
-"""So many items of her history are named as reasons for an entry."""
-LEAST_SHARE: Final = 0.1
-"""An item of her history is no reason for an entry to which it contributed less than this."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +256,7 @@ def _make_entries(
     outline = loaded.outline
     explored = ranking.exploration.item if ranking.exploration else None
     unexplored = 1 - settings.EXPLORATION_RATE
+    cited = cite_events(history, events, shares)
     entries = []
     for place, row in enumerate(ranking.items.tolist()):
         predicted = success.get(row, np.nan)
@@ -267,7 +264,7 @@ def _make_entries(
         found = common_reasons(outline, standing, row)
         if row == explored:
             found.append(reasons.from_exploration())
-        found += _cite_events(history, events[place], shares[place])
+        found += cited[place]
         if known:
             found.append(reasons.from_success(predicted))
         entries.append(
@@ -290,35 +287,6 @@ def _make_entries(
             }
         )
     return entries
-
-
-def _cite_events(
-    history: Sequence[HistoryRow], events: NDArray[np.int32], shares: NDArray[np.float32]
-) -> list[reasons.Stored]:
-    """The items of her history that spoke most for an entry, each by the event that weighed most."""
-    spoke = [(int(e), float(s)) for e, s in zip(events, shares, strict=True) if e >= 0 and s > 0]
-    total = sum(share for _event, share in spoke)
-    by_item: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    for event, share in spoke:
-        by_item[history[event].item_id].append((share / total, event))
-    ranked = sorted(by_item.values(), key=lambda parts: -sum(share for share, _event in parts))
-    cited = []
-    for parts in ranked[:CITED]:
-        share = sum(part for part, _event in parts)
-        if share < LEAST_SHARE:
-            break
-        row = history[max(parts)[1]]
-        cited.append(
-            reasons.from_event(
-                event=row.event_id,
-                verb=row.verb,
-                right=row.success if row.graded else None,
-                item=row.item_id,
-                at=row.occurred_at,
-                share=share,
-            )
-        )
-    return cited
 
 
 def _describe_exploration(ranking: Ranking, loaded: LoadedCatalogue) -> dict[str, Any] | None:

@@ -9,11 +9,15 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from learners.models import LearnerState
-from recommender.models import Slate
+from recommender.models import Activation, Slate
 from recommender.selectors.versions import get_serving_version_id
 
 RECENT: Final = timedelta(days=14)
 """After an activation these are refreshed by the sweeper, the others at their next read."""
+
+
+REMEMBERED: Final = timedelta(minutes=1)
+_none_outdated: dict[tuple[int, int | None], datetime] = {}
 
 
 def read_counts(*, learner_ids: Collection[int]) -> dict[int, tuple[int, int]]:
@@ -55,8 +59,22 @@ def measure_lag() -> tuple[int, float]:
     return int(waiting), max(float(seconds), 0.0)
 
 
-def count_waiting(*, now: datetime, limit: int) -> tuple[int, bool]:
-    """Return how many stale learners nobody works on (at most `limit`), and whether any recent one is outdated."""
+def list_orphans(*, limit: int) -> set[int]:
+    """Return stale learners whose claim ran out before a slate was written: their worker is likely to have died."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT learner_id FROM learners_learnerstate
+             WHERE dirty_seq > clean_seq AND claimed_until < clock_timestamp()
+             ORDER BY dirty_at LIMIT %s
+            """,
+            [limit],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def count_waiting(*, limit: int) -> int:
+    """Return how many stale learners nobody works on, at most `limit`."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -69,6 +87,27 @@ def count_waiting(*, now: datetime, limit: int) -> tuple[int, bool]:
             [limit],
         )
         (waiting,) = cursor.fetchone()
+    return int(waiting)
+
+
+def find_outdated(*, now: datetime) -> bool:
+    """Tell whether a recently active learner has a slate of another version than the one that serves.
+
+    It compares one slate of each, so a no is remembered for a minute by this process, until the next activation.
+    """
     version = get_serving_version_id()
-    outdated = version is not None and bool(list_outdated(version_id=version, now=now, limit=1))
-    return int(waiting), outdated
+    if version is None:
+        return False
+    activation = Activation.objects.order_by("-pk").values_list("pk", flat=True).first()
+    if _none_outdated.get((version, activation), now - REMEMBERED) > now - REMEMBERED:
+        return False
+    found = bool(list_outdated(version_id=version, now=now, limit=1))
+    _none_outdated.clear()
+    if not found:
+        _none_outdated[version, activation] = now
+    return found
+
+
+def forget_outdated() -> None:
+    """Drop what this process remembers, as a fresh process would start."""
+    _none_outdated.clear()

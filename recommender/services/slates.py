@@ -26,10 +26,13 @@ def store_slates(slates: Sequence[Slate], *, now: datetime) -> None:
     Slate.objects.bulk_create(slates, batch_size=64)
     outlived = _overwritten({slate.learner_id for slate in slates}, now=now)
     if outlived:
-        # Not .delete(): that reads first and deletes by key, and would take a slate that was kept in between.
-        # A slate that isn't kept has no impressions or feedback to cascade to.
+        # Somebody who holds a slate's lock is about to keep it, and may wait for the learner's state, which is
+        # locked here: it is passed over, not waited for.
         unkept = Slate.objects.filter(pk__in=outlived, kept=False)
-        unkept._raw_delete(unkept.db)
+        gone = unkept.select_for_update(skip_locked=True).values_list("pk", flat=True)
+        # Without .delete()'s look for what hangs on them: a slate that isn't kept has no impressions or feedback.
+        doomed = Slate.objects.filter(pk__in=list(gone))
+        doomed._raw_delete(doomed.db)
 
 
 def prune_slates(*, now: datetime, days: int, batch: int = 500) -> int:

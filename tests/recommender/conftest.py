@@ -30,8 +30,10 @@ def fast_passwords(settings: Any) -> None:
 def fresh_process() -> Iterator[None]:
     """Nothing that a worker process keeps in memory survives a test, as the database doesn't."""
     from recommender.pipeline import active, catalogue, slates
+    from recommender.selectors import freshness
 
     yield
+    freshness.forget_outdated()
     active.forget_active()
     catalogue.forget_catalogue()
     slates.forget_bound()

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from learners.services.groups import remove_course
 from recommender.models import Slate
@@ -129,6 +130,21 @@ def test_reasons_are_read_in_the_language_of_the_request(
     ]
     assert reasons[0]["code"] == reasons[1]["code"]
     assert all(reason["text"] for reason in reasons)
+
+
+def test_time_alone_makes_a_slate_old(
+    alice: Any, group: Any, api: Callable[..., Any], refresh: Callable[[], Any]
+) -> None:
+    refresh()
+    client = api(alice)
+    assert client.get(URL).json()["stale"] is False
+    Slate.objects.update(computed_at=timezone.now() - timedelta(hours=7))
+    old = client.get(URL).json()
+    assert old["stale"] is True
+    assert client.get(URL).json()["slate"] == old["slate"]
+    assert refresh().stored
+    new = client.get(URL).json()
+    assert (new["slate"] != old["slate"], new["stale"]) == (True, False)
 
 
 def test_reading_costs_a_few_queries(

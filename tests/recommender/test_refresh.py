@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from learners.models import LearnerState
@@ -112,6 +112,43 @@ def test_a_dead_workers_claims_are_taken_over(class_7b: list[Any], refresh: Any)
     assert not refresh().stored  # its lease still runs
     LearnerState.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert refresh().stored >= {member.pk for member in class_7b}
+
+
+def test_what_a_dead_worker_left_is_done_in_small_parts(
+    class_7b: list[Any], refresh: Any, monkeypatch: Any, did: Any, person: Any
+) -> None:
+    """One of them may be what killed it."""
+    claim_stale(worker="dead", limit=10, lease_seconds=60)
+    LearnerState.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    mark_dirty(learner_ids=[person("erin").pk, person("frank").pk])
+    batches = []
+    together = pipeline.refresh_claimed
+
+    def counted(learner_ids: Any, **options: Any) -> Any:
+        batches.append(len(learner_ids))
+        return together(learner_ids, **options)
+
+    monkeypatch.setattr(pipeline, "refresh_claimed", counted)
+    refresh()
+    assert batches[0] == 2
+    assert batches[1:] == [1] * (LearnerState.objects.count() - 2)
+
+
+def test_a_slate_that_is_being_answered_is_not_waited_for(
+    alice: Any, class_7b: list[Any], did: Any, refresh: Any
+) -> None:
+    """Feedback locks the slate and then her state; the refresh holds her state when it removes old slates."""
+    refresh()
+    Slate.objects.update(computed_at=timezone.now() - timedelta(hours=1))
+    old = Slate.objects.get(learner=alice)
+    did(alice, "viewed", "letters-lesson")
+    with transaction.atomic():
+        Slate.objects.select_for_update().get(pk=old.pk)
+        elsewhere(refresh)
+        old.kept = True
+        old.save()
+    assert Slate.objects.filter(learner=alice).count() == 2
+    assert Slate.objects.filter(pk=old.pk, kept=True).exists()
 
 
 def test_who_lost_a_claim_writes_nothing(

@@ -10,8 +10,13 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 
 from learners.models import LearnerState
-from recommender.models import ModelVersion, Slate
-from recommender.selectors.freshness import count_waiting, list_outdated, measure_lag
+from recommender.models import Activation, ModelVersion, Slate
+from recommender.selectors.freshness import (
+    count_waiting,
+    find_outdated,
+    list_outdated,
+    measure_lag,
+)
 from recommender.services.slates import prune_slates
 from workers.celery import app
 from workers.schedule import build_schedule
@@ -46,15 +51,15 @@ def test_what_beat_sends() -> None:
 
 
 def test_a_lost_message_costs_a_sweep_at_most(alice: Any, group: Any) -> None:
-    waiting, outdated = count_waiting(now=timezone.now(), limit=1000)
-    assert (waiting, outdated) == (LearnerState.objects.count(), False)
+    waiting = count_waiting(limit=1000)
+    assert waiting == LearnerState.objects.count() > 0
     lag, seconds = measure_lag()
     assert lag == waiting
     assert 0 <= seconds < 60
     LearnerState.objects.update(
         claimed_until=timezone.now() + timedelta(minutes=1), claimed_by="somebody"
     )
-    assert count_waiting(now=timezone.now(), limit=1000)[0] == 0
+    assert count_waiting(limit=1000) == 0
 
 
 @pytest.fixture
@@ -74,9 +79,29 @@ def test_after_an_activation_the_recently_active_are_outdated(
     LearnerState.objects.filter(learner=charlie).update(active_at=now - timedelta(days=15))
     version = request.getfixturevalue("version")
     assert list_outdated(version_id=version.pk, now=now, limit=10) == [alice.pk]
-    assert count_waiting(now=now, limit=10) == (0, True)
+    assert find_outdated(now=now)
+    assert count_waiting(limit=10) == 0
     Slate.objects.filter(learner=alice).update(model_version=version)
-    assert count_waiting(now=now, limit=10) == (0, False)
+    assert not find_outdated(now=now)
+
+
+def test_that_nobody_is_outdated_is_remembered_until_the_next_activation(
+    alice: Any, group: Any, did: Callable[..., Any], refresh: Any, version: ModelVersion
+) -> None:
+    did(alice, "viewed", "letters-lesson")
+    Slate.objects.create(
+        learner=alice, model_version=version, computed_at=timezone.now(), seq=0, entries=[]
+    )
+    now = timezone.now()
+    assert not find_outdated(now=now)
+    Slate.objects.update(model_version=None)
+    assert not find_outdated(now=now + timedelta(seconds=59))
+    assert find_outdated(now=now + timedelta(seconds=61))
+    Slate.objects.update(model_version=version)
+    assert not find_outdated(now=now)
+    Slate.objects.update(model_version=None)
+    Activation.objects.create(version=version, reason="operator")
+    assert find_outdated(now=now)
 
 
 def test_the_others_are_marked_when_they_read(
@@ -99,7 +124,7 @@ def test_a_version_that_cannot_be_loaded_makes_nobody_stale(
     api(alice).get("/api/v1/recommendations/")
     refresh()
     assert api(alice).get("/api/v1/recommendations/").json()["stale"] is False
-    assert count_waiting(now=timezone.now(), limit=10) == (0, False)
+    assert not find_outdated(now=timezone.now())
 
 
 def test_old_slates_are_pruned_but_never_the_newest(alice: Any, group: Any, refresh: Any) -> None:
@@ -119,3 +144,15 @@ def test_old_slates_are_pruned_but_never_the_newest(alice: Any, group: Any, refr
     Slate.objects.filter(pk=newest.pk).update(computed_at=now - timedelta(days=500))
     Slate.objects.exclude(pk=newest.pk).delete()
     assert prune_slates(now=now, days=90) == 0
+
+
+def test_the_freshness_of_slates_is_a_metric(
+    alice: Any, group: Any, settings: Any, client: Any
+) -> None:
+    from prometheus_client import REGISTRY
+
+    assert REGISTRY.get_sample_value("attune_stale_learners") == LearnerState.objects.count() > 0
+    assert REGISTRY.get_sample_value("attune_stale_seconds") >= 0
+    body = client.get("/metrics").content.decode()
+    assert "attune_stale_learners" in body
+    assert "attune_refresh_batch_seconds_bucket" in body
