@@ -2,21 +2,23 @@
 
 from typing import Any
 
-from rules.permissions import add_perm
+from rules import permissions
 from rules.predicates import predicate
 
+add_perm: Any = permissions.add_perm  # the library has no annotations
 
-@predicate
+
+@predicate  # type: ignore[untyped-decorator]
 def is_teacher(person: Any) -> bool:
     return bool(person.is_authenticated and person.is_active and person.is_teacher)
 
 
-@predicate
+@predicate  # type: ignore[untyped-decorator]
 def is_operator(person: Any) -> bool:
     return bool(person.is_authenticated and person.is_active and person.is_operator)
 
 
-@predicate
+@predicate  # type: ignore[untyped-decorator]
 def teaches(person: Any, group: Any) -> bool:
     return group is not None and group.teachers.filter(pk=person.pk).exists()
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.api.fields import Email, Slug, Text
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -11,11 +12,9 @@ from learners.models import Assignment, Group, Membership, User
 from learners.selectors import find_person
 from learners.serializers.people import ActivitySerializer, ProgressSerializer, StruggleSerializer
 
-_SLUG = r"^[-a-zA-Z0-9_]+$"
-
 
 class GroupSerializer(serializers.ModelSerializer[Group]):
-    name = serializers.CharField(max_length=200)
+    name = Text(max_length=200)
     courses: Any = serializers.SlugRelatedField("slug", many=True, read_only=True)
     teachers: Any = serializers.SlugRelatedField("username", many=True, read_only=True)
     learners_count = serializers.IntegerField(source="memberships.count", read_only=True)
@@ -34,7 +33,7 @@ class JoinCodeSerializer(serializers.Serializer[Any]):
 
 
 class JoinSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(max_length=40, help_text="Case, spaces and dashes do not count.")
+    code = Text(max_length=40, help_text="Case, spaces and dashes do not count.")
 
 
 class JoinedSerializer(serializers.ModelSerializer[Group]):
@@ -47,7 +46,7 @@ class JoinedSerializer(serializers.ModelSerializer[Group]):
 
 
 class CourseOfGroupSerializer(serializers.Serializer[Any]):
-    course = serializers.RegexField(_SLUG, max_length=100, help_text="Slug of a published course.")
+    course = Slug(help_text="Slug of a published course.")
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
@@ -64,8 +63,8 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 class NewMemberSerializer(serializers.Serializer[Any]):
     """Names the person to add by one of user name and email address."""
 
-    username = serializers.CharField(max_length=150, required=False)
-    email = serializers.EmailField(max_length=254, required=False)
+    username = Text(max_length=150, required=False)
+    email = Email(max_length=254, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len(attrs) != 1:
@@ -132,12 +131,12 @@ class NewAssignmentSerializer(serializers.Serializer[Any]):
     """Exactly one of `items` and `concept`; without `learners` it is for everybody in the group."""
 
     items = serializers.ListField(
-        child=serializers.RegexField(_SLUG, max_length=100),
+        child=Slug(),
         required=False,
         min_length=1,
         max_length=200,
     )
-    concept = serializers.RegexField(_SLUG, max_length=100, required=False)
+    concept = Slug(required=False)
     learners = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         required=False,

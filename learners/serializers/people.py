@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.api.fields import Text
 from django.conf import settings
 from rest_framework import serializers
 
@@ -9,8 +10,8 @@ from learners.models import Group, User
 
 
 class LoginSerializer(serializers.Serializer[Any]):
-    username = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=1_000, trim_whitespace=False)
+    username = Text(max_length=254)
+    password = Text(max_length=1_000, trim_whitespace=False)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -29,6 +30,10 @@ class MeSerializer(serializers.ModelSerializer[User]):
     """The account as its owner sees it; name and language are hers to change."""
 
     groups = OwnGroupSerializer(source="learning_groups", many=True, read_only=True)
+    first_name = Text(max_length=150, allow_blank=True, required=False)
+    last_name = Text(max_length=150, allow_blank=True, required=False)
+    # An account may be without an address, which an EmailField could not say.
+    email = serializers.CharField(read_only=True)
     language = serializers.ChoiceField(choices=[("", ""), *settings.LANGUAGES], required=False)
 
     class Meta:
@@ -41,7 +46,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
 
 class ConfirmSerializer(serializers.Serializer[Any]):
-    confirm = serializers.CharField(
+    confirm = Text(
         max_length=150, required=False, help_text="Her own user name; required with a session."
     )
 

@@ -8,3 +8,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("web.urls")),
 ]
+
+handler404 = "common.api.errors.answer_not_found"
+handler500 = "common.api.errors.answer_failure"

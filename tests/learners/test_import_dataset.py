@@ -46,7 +46,13 @@ def rows() -> list[tuple[Any, ...]]:
         "actor__username", "item__slug", "verb", "occurred_at", "success", "score", "uid"
     )
     progress = ItemProgress.objects.order_by("learner_id", "item_id").values_list(
-        "learner__username", "item__slug", "first_at", "last_at", "completed_at", "attempts", "right"
+        "learner__username",
+        "item__slug",
+        "first_at",
+        "last_at",
+        "completed_at",
+        "attempts",
+        "right",
     )
     return [*events, *progress]
 
@@ -71,7 +77,9 @@ def test_a_folder_becomes_a_course_its_learners_and_their_events(folder: Path) -
 def test_test_rows_stay_out(folder: Path) -> None:
     call_command("import_dataset", folder)
     assert Event.objects.count() == 5
-    assert not Event.objects.filter(occurred_at__gte=datetime(2017, 7, 14, 2, 45, tzinfo=UTC)).exists()
+    assert not Event.objects.filter(
+        occurred_at__gte=datetime(2017, 7, 14, 2, 45, tzinfo=UTC)
+    ).exists()
 
 
 def test_order_is_kept_even_where_a_clock_ran_back(folder: Path) -> None:
@@ -150,7 +158,9 @@ def test_ratings_and_answers_keep_their_meaning(tmp_path: Path) -> None:
     assert (five.attempts, five.right, five.last_right, five.wrong_streak) == (2, 1, True, 0)
     assert (six.attempts, six.right, six.last_right, six.wrong_streak) == (2, 0, False, 2)
     assert five.completed_at is not None and six.completed_at is None
-    assert set(Item.objects.filter(course__slug="sums").values_list("kind", flat=True)) == {"exercise"}
+    assert set(Item.objects.filter(course__slug="sums").values_list("kind", flat=True)) == {
+        "exercise"
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
+
+API_ROOT = "/api/"
 
 
 class Refused(exceptions.APIException):
@@ -66,3 +69,17 @@ def _walk(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from _walk(value, (*path, str(index)) if nested else path)
     else:
         yield ".".join(path) or "non_field_errors", str(detail)
+
+
+def answer_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that does not exist: below the API in its envelope, elsewhere with the page."""
+    if request.path.startswith(API_ROOT):
+        return JsonResponse({"error": describe(exceptions.NotFound())}, status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def answer_failure(request: HttpRequest) -> HttpResponse:
+    """Answer a request that failed for reasons of ours: below the API in its envelope, elsewhere with the page."""
+    if request.path.startswith(API_ROOT):
+        return JsonResponse({"error": describe(exceptions.APIException())}, status=500)
+    return defaults.server_error(request)

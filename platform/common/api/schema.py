@@ -29,22 +29,12 @@ class EnvelopeSchema(AutoSchema):
 
     COMMON = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "429")
 
-    def get_response_serializers(self) -> Any:
-        declared = super().get_response_serializers()
-        if not isinstance(declared, dict):
-            declared = {self._success_status(): declared}
-        missing = {code: ErrorEnvelope for code in self.COMMON if not _declares(declared, code)}
-        return {**declared, **missing}
-
-    def _success_status(self) -> str:
-        if self.method == "DELETE":
-            return "204"
-        return (
-            "201"
-            if self.method == "POST" and getattr(self.view, "action", "create") == "create"
-            else "200"
-        )
-
-
-def _declares(declared: dict[Any, Any], code: str) -> bool:
-    return any(str(key[0] if isinstance(key, tuple) else key) == code for key in declared)
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        # Not get_response_serializers: @extend_schema(responses=…) replaces that one, and with it what it adds.
+        bodies = super()._get_response_bodies(direction)
+        for code in self.COMMON:
+            if code not in bodies:
+                bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    ErrorEnvelope, code, ["application/json"], direction
+                )
+        return bodies

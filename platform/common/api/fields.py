@@ -1,0 +1,31 @@
+"""Fields that take what the schema says and nothing else: a number is no text."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+
+class _TextOnly:
+    default_error_messages: Any = {"not_text": _("Must be a text.")}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        # CharField would turn numbers into text, and so would its kin.
+        if data is not serializers.empty and data is not None and not isinstance(data, str):
+            self.fail("not_text")  # type: ignore[attr-defined]
+        return super().run_validation(data)
+
+
+class Text(_TextOnly, serializers.CharField):
+    """Text as it is: markup stays, null characters are refused."""
+
+
+class Email(_TextOnly, serializers.EmailField):
+    """An email address."""
+
+
+class Slug(_TextOnly, serializers.RegexField):
+    """A slug: Latin letters, digits, dashes and underscores, 100 at most."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^[-a-zA-Z0-9_]+$", max_length=100, **kwargs)
