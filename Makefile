@@ -72,9 +72,11 @@ $(VENV)/.runtime: pyproject.toml requirements.lock
 	  { echo "Attune needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) $(TORCH)
-	$(PIP) --no-deps --require-hashes --requirement requirements.lock
+	@echo "Installing what requirements.lock names (a minute or two) …"
+	@$(PIP) --quiet --no-deps --require-hashes --requirement requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	$(PIP) --no-deps --require-hashes --requirement requirements-dev.lock
+	@echo "Installing what requirements-dev.lock names …"
+	@$(PIP) --quiet --no-deps --require-hashes --requirement requirements-dev.lock
 	@touch $@
