@@ -99,6 +99,7 @@ def test_nothing_is_left_for_later() -> None:
 
 def test_names_of_tasks_are_registered_and_routed() -> None:
     from common import queue
+
     from workers.celery import app
 
     app.loader.import_default_modules()
@@ -114,6 +115,7 @@ def test_names_of_tasks_are_registered_and_routed() -> None:
 
 def test_schedule_sends_known_tasks_to_their_queues() -> None:
     from common.queue import QUEUE_OF
+
     from workers.celery import app
 
     app.loader.import_default_modules()

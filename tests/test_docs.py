@@ -159,7 +159,7 @@ def _anchors(file: Path) -> set[str]:
 
 def test_every_decision_is_listed() -> None:
     listed = read("docs/adr/README.md")
-    decisions = [path for path in (ROOT / "docs" / "adr").glob("[0-9]*.md")]
+    decisions = list((ROOT / "docs" / "adr").glob("[0-9]*.md"))
     assert decisions
     assert [path.name for path in decisions if path.name not in listed] == []
     numbers = [path.name[:4] for path in decisions]

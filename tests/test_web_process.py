@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from content.models import Concept, Course, Item, Question
-from content.services import set_prerequisites
 from django.conf import settings as configured
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
+
+from content.models import Concept, Course, Item, Question
+from content.services import set_prerequisites
 from learners.services.groups import add_course, add_learner, create_group
 
 ROOT = Path(__file__).resolve().parent.parent
