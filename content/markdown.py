@@ -80,13 +80,13 @@ def formula_to_mathml(latex: str, *, display: bool = False) -> str:
     return mathml.replace("<math ", f'<math alttext="{alternative}" ', 1)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def render(text: str) -> SafeString:
     """Return Markdown as sanitised HTML. Never raises: what cannot be read is shown as it was written."""
     return _clean(_MARKDOWN.render(text))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def render_inline(text: str) -> SafeString:
     """Return one line of Markdown (an option, a title) as sanitised HTML without a paragraph."""
     return _clean(_MARKDOWN.renderInline(text))

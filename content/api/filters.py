@@ -1,14 +1,33 @@
 """Filters of lists. A slug that nobody has gives an empty list: a filter is no place to find out what exists."""
 
+from typing import Any
+
 import django_filters
+from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from content.models import Concept, Course, Item
+
+
+class TrueOrFalse(forms.Field):
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if str(value).lower() not in {"true", "false"}:
+            raise forms.ValidationError(_("Must be true or false."))
+        return str(value).lower() == "true"
+
+
+class BooleanFilter(django_filters.BooleanFilter):
+    """The library's own takes anything for "no filter", and so a typing error for an answer."""
+
+    field_class = TrueOrFalse
 
 
 class CourseFilter(django_filters.FilterSet):
     language = django_filters.CharFilter()
     subject = django_filters.CharFilter()
-    published = django_filters.BooleanFilter()
+    published = BooleanFilter()
 
     class Meta:
         model = Course
@@ -20,7 +39,7 @@ class ItemFilter(django_filters.FilterSet):
     section = django_filters.CharFilter(field_name="section__slug", label="Slug of the section.")
     concept = django_filters.CharFilter(field_name="concepts__slug", label="Slug of a concept.")
     kind = django_filters.ChoiceFilter(choices=Item.Kind.choices)
-    published = django_filters.BooleanFilter()
+    published = BooleanFilter()
 
     class Meta:
         model = Item
