@@ -34,9 +34,13 @@ def gram(matrix: sparse.csr_matrix) -> Tensor:
 
 def ease(counts: Tensor, strength: float) -> Tensor:
     """Item-to-item weights [V, V], zero diagonal, from co-occurrence counts and the ridge penalty."""
-    penalised = counts + strength * torch.eye(len(counts))
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised))
-    weights = inverse / -inverse.diagonal()[None, :]
+    penalised = counts.clone()
+    penalised.diagonal().add_(strength)
+    factor = torch.linalg.cholesky(penalised)
+    del penalised  # each of these is V^2 numbers
+    weights = torch.cholesky_inverse(factor)
+    del factor
+    weights.div_(-weights.diagonal().clone()[None, :])
     weights.fill_diagonal_(0.0)
     return weights
 

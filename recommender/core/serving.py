@@ -21,6 +21,7 @@ from recommender.core.features import Batch, is_answer, make_batch, select_event
 from recommender.core.mixture import FLOOR, Mixture, probabilities
 from recommender.core.model import NextItemModel
 from recommender.core.success import (
+    MEMORY,
     WIDE_MEMORY,
     SuccessConfig,
     SuccessModel,
@@ -265,11 +266,15 @@ def predict_batch(
 ) -> Tensor:
     """P(correct) [B, C] of candidates [B, C] after the answers of a batch."""
     item, right = answers_of(batch)
-    visible = batch.mask[:, None, :].expand(-1, candidate.shape[1], -1)
-    wide = wide_features(item, right, candidate, visible, head.known)
-    return head.calibrated(
-        head(item, right, candidate, visible, wide, text if head.text is not None else None)
-    )
+    wide = wide_features(item, right, candidate, batch.mask[:, None], head.known)
+    # The attention looks back less far than the counts.
+    start = (batch.length - MEMORY).clamp(min=0)[:, None]
+    place = start + torch.arange(min(MEMORY, item.shape[1]), device=item.device)
+    visible = (place < batch.length[:, None])[:, None]
+    place = place.clamp(max=item.shape[1] - 1)
+    item, right = item.gather(1, place), right.gather(1, place)
+    logits = head(item, right, candidate, visible, wide, text if head.text is not None else None)
+    return head.calibrated(logits)
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,15 @@ def wide_features(
 ) -> Tensor:
     """[B, C, FEATURES] counts and recency-weighted residuals of the visible answers.
 
-    item, right [B, L]; candidate [B, C]; visible [B, C, L] true for the answers before the candidate.
+    item, right [B, L]; candidate [B, C]; visible [B, C, L] true for the answers before the candidate,
+    or [B, 1, L] where all candidates stand at the same moment.
     """
     won = right.float()[:, None, :]  # [B, 1, L]
     surprise = won - torch.sigmoid(known.prior[item])[:, None, :]  # answer minus expectation
     wanted, mine = known.slots[candidate], known.slots[item]  # [B, C, S], [B, L, S]
-    counts, shared = torch.zeros(*candidate.shape, 2, device=item.device), torch.zeros_like(visible)
+    B, C = candidate.shape
+    counts = torch.zeros(B, C, 2, device=item.device)
+    shared = torch.zeros(B, C, item.shape[1], dtype=torch.bool, device=item.device)
     for s in range(wanted.shape[2]):
         hit = _member(wanted[:, :, s], mine) & visible
         counts += _counts(hit, won)  # an empty slot is met by no answer and counts nothing
@@ -101,10 +104,10 @@ def wide_features(
     counts /= (wanted > 0).sum(2, keepdim=True).clamp(min=1)
     same = (candidate[:, :, None] == item[:, None, :]) & visible
     parts = [
-        _counts(visible, won),
+        _counts(visible, won).expand(-1, C, -1),
         counts,
         _counts(same, won),
-        _recent(visible, won, surprise),
+        _recent(visible, won, surprise).expand(-1, C, -1),
         _recent(shared, won, surprise),
         known.prior[candidate][..., None],
         known.count[candidate][..., None],
@@ -235,12 +238,12 @@ class SuccessModel(nn.Module):
         wide: Tensor,
         text: Tensor | None,
     ) -> Tensor:
-        """Logits [B, C]. item, right [B, L]; candidate [B, C]; visible [B, C, L]; wide [B, C, F].
+        """Logits [B, C]. item, right [B, L]; candidate [B, C]; visible [B, C, L] or [B, 1, L];
+        wide [B, C, F].
 
         An answer is looked at only where visible, and only the last MEMORY of them.
         """
-        B, C, L = visible.shape
-        H = self.config.heads
+        (B, C), L, H = candidate.shape, item.shape[1], self.config.heads
         # The candidate's prior comes with its wide features: in training it leaves her own answer out.
         prior = wide[..., PRIOR]
         asked = self.ask(candidate, prior, text)  # [B, C, W]
@@ -251,7 +254,7 @@ class SuccessModel(nn.Module):
         k = self.key(told).view(B, L, H, -1).transpose(1, 2)
         v = self.value(answer).view(B, L, H, -1).transpose(1, 2)
         after = visible.float().flip(-1).cumsum(-1).flip(-1) - 1  # answers between it and now
-        shared = torch.zeros_like(visible)
+        shared = torch.zeros(B, C, L, dtype=torch.bool, device=item.device)
         slots, mine = self.slots[candidate], self.slots[item]
         for s in range(slots.shape[2]):
             shared |= _member(slots[:, :, s], mine)
