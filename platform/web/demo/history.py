@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 from typing import Final
 
 from django.db import transaction
@@ -81,7 +83,9 @@ def _write_learner(world: World, person: User, anchor: datetime, *, seed: int, n
     count = written = 0
     with transaction.atomic():
         lock_history(person.pk)
-        for acts in learner.study(since=since, until=until, share=share):
+        for acts in _end_at(
+            until, list(learner.study(since=since, until=until, share=share)), learner.random
+        ):
             events = [_to_event(act, f"{name}/{count + place}") for place, act in enumerate(acts)]
             count += len(events)
             # Delivered at the end of the session, as if it had been live.
@@ -93,6 +97,16 @@ def _write_learner(world: World, person: User, anchor: datetime, *, seed: int, n
         if written:
             mark_dirty(learner_ids=[person.pk])
     return written
+
+
+def _end_at(until: datetime, sessions: list[list[Act]], draw: Random) -> list[list[Act]]:
+    """Shift the sessions by whole days, so that the last is some days before `until`: who has met her goal early would
+    otherwise seem to have left."""
+    if not sessions:
+        return sessions
+    days = (until - sessions[-1][-1].at).days - min(int(draw.expovariate(0.5)), 5)
+    shift = timedelta(days=max(days, 0))
+    return [[replace(act, at=act.at + shift) for act in acts] for acts in sessions]
 
 
 def _to_event(act: Act, name: str) -> NewEvent:

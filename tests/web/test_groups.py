@@ -1,0 +1,156 @@
+"""The teachers' pages: who needs help, with what, what to assign; and who must not get in."""
+
+import uuid
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from web_pages import HTMX, text_of
+
+from content.models import Course
+from learners.models import Assignment, Group
+from learners.services.events import record_attempt
+from recommender.services.syllabus import store_first_slate
+
+
+@pytest.fixture
+def struggling(alice: Any, group: Any, algebra: SimpleNamespace) -> Any:
+    """Alice answers three times wrong."""
+    for _try in range(3):
+        record_attempt(
+            actor=alice, item=algebra.items["equations-one"], uid=uuid.uuid4(), response="7"
+        )
+    return alice
+
+
+def test_the_group_page_says_who_needs_help_with_what(
+    page: Any, bob: Any, group: Any, struggling: Any
+) -> None:
+    body = text_of(page(bob).get(f"/groups/{group.pk}/"))
+    assert "1 needs help" in body
+    assert "Equations" in body
+    assert "0 of the last 3 right" in body
+
+
+def test_practice_is_assigned_with_one_press(
+    page: Any, bob: Any, group: Any, struggling: Any
+) -> None:
+    data = {"brief": 1, "rule": "assign", "concept": "equations", "learners": struggling.pk}
+    response = page(bob).post(f"/groups/{group.pk}/rules/", data, headers=HTMX)
+    assert "In force." in text_of(response)
+    rule = Assignment.objects.get(group=group)
+    assert (rule.rule, rule.concept.slug) == ("assign", "equations")
+    assert list(rule.learners.all()) == [struggling]
+
+
+def test_an_item_is_assigned_with_a_date_and_withdrawn(page: Any, bob: Any, group: Any) -> None:
+    client = page(bob)
+    day = timezone.localdate() + timedelta(days=3)
+    data = {"rule": "assign", "item": "graphs-one", "due": day.isoformat()}
+    body = text_of(client.post(f"/groups/{group.pk}/rules/", data, follow=True))
+    assert "Graphs one" in body
+    rule = Assignment.objects.get(group=group)
+    assert timezone.localdate(rule.due) == day
+    client.post(f"/groups/{group.pk}/rules/{rule.pk}/withdraw/", headers=HTMX)
+    rule.refresh_from_db()
+    assert rule.withdrawn_at is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"rule": "assign"}, "item"),
+        ({"rule": "assign", "item": "graphs-one", "concept": "graphs"}, "item"),
+        ({"rule": "praise", "item": "graphs-one"}, "rule"),
+        ({"rule": "pin", "item": "chemistry-one"}, "item"),
+        ({"rule": "assign", "item": "graphs-one", "due": "2001-01-01"}, "due"),
+        ({"rule": "ban", "item": "graphs-one", "learners": "999999"}, "learners"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
+    page: Any, bob: Any, group: Any, data: dict[str, str], field: str
+) -> None:
+    response = page(bob).post(f"/groups/{group.pk}/rules/", data)
+    assert response.status_code == 422
+    assert field in response.context["rule_form"].errors
+    assert not Assignment.objects.exists()
+
+
+def test_the_join_code_is_renewed_and_revoked(page: Any, bob: Any, group: Any) -> None:
+    client, old = page(bob), group.join_code
+    client.post(f"/groups/{group.pk}/code/", {"action": "renew"}, headers=HTMX)
+    group.refresh_from_db()
+    assert group.join_code not in (None, old)
+    body = text_of(client.post(f"/groups/{group.pk}/code/", {"action": "revoke"}, headers=HTMX))
+    group.refresh_from_db()
+    assert group.join_code is None
+    assert "Nobody can join by code" in body
+
+
+def test_learners_come_and_go(page: Any, bob: Any, charlie: Any, group: Any) -> None:
+    client, address = page(bob), f"/groups/{group.pk}/members/"
+    client.post(address, {"person": "CHARLIE@example.org"})
+    assert group.learners.filter(pk=charlie.pk).exists()
+    assert charlie.enrolments.filter(course__slug="algebra").exists()
+    client.post(address, {"remove": charlie.pk})
+    assert not group.learners.filter(pk=charlie.pk).exists()
+    refused = client.post(address, {"person": "nobody"})
+    assert (refused.status_code, "There is nobody of this name" in text_of(refused)) == (422, True)
+
+
+def test_courses_come_and_go(page: Any, bob: Any, alice: Any, group: Any) -> None:
+    Course.objects.create(slug="chemistry", title="Chemistry")
+    client, address = page(bob), f"/groups/{group.pk}/courses/"
+    client.post(address, {"course": "chemistry"})
+    assert alice.enrolments.filter(course__slug="chemistry").exists()
+    client.post(address, {"remove": "chemistry"})
+    assert not alice.enrolments.filter(course__slug="chemistry").exists()
+
+
+def test_a_teacher_makes_a_group(page: Any, bob: Any) -> None:
+    response = page(bob).post("/groups/", {"name": "Evening class"})
+    made = Group.objects.get(name="Evening class")
+    assert response.headers["Location"] == f"/groups/{made.pk}/"
+    assert list(made.teachers.all()) == [bob]
+
+
+def test_the_learner_page_shows_how_she_is_doing(
+    page: Any, bob: Any, group: Any, struggling: Any
+) -> None:
+    store_first_slate(learner_id=struggling.pk)
+    body = text_of(page(bob).get(f"/groups/{group.pk}/learners/{struggling.pk}/"))
+    assert "Hard at the moment" in body
+    assert "0 of 3 right" in body
+    assert "Answered, not yet right:" in body
+    assert "Next on the list" in body
+    assert "Letters lesson" in body
+
+
+def test_people_who_must_not_get_in(
+    page: Any, person: Any, alice: Any, charlie: Any, group: Any
+) -> None:
+    other = person("barbara", role="teacher")
+    addresses = [f"/groups/{group.pk}/", f"/groups/{group.pk}/learners/{alice.pk}/"]
+    actions = ["code/", "rules/", "members/", "courses/", "rules/1/withdraw/"]
+    for someone in (other, alice, charlie):
+        client = page(someone)
+        assert [client.get(address).status_code for address in addresses] == [404, 404]
+        for action in actions:
+            data = {"action": "revoke", "rule": "ban", "item": "graphs-one", "remove": alice.pk}
+            assert client.post(f"/groups/{group.pk}/{action}", data).status_code == 404
+    for address in addresses:
+        assert page().get(address).status_code == 302
+    assert page(alice).get("/groups/").status_code == 403
+    assert page(alice).post("/groups/", {"name": "Mine"}).status_code == 403
+    group.refresh_from_db()
+    assert group.join_code
+    assert group.learners.filter(pk=alice.pk).exists()
+    assert not Assignment.objects.exists()
+
+
+def test_a_learner_of_another_group_is_not_found(
+    page: Any, bob: Any, charlie: Any, group: Any
+) -> None:
+    assert page(bob).get(f"/groups/{group.pk}/learners/{charlie.pk}/").status_code == 404

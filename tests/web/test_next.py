@@ -1,0 +1,140 @@
+"""The student's first page: what next, why, and feedback that is answered."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from web_pages import HTMX, text_of
+
+from learners.services.freshness import mark_dirty
+from recommender.models import Feedback, Slate
+from recommender.services.syllabus import store_first_slate
+
+
+def newest(alice: Any) -> Slate:
+    return Slate.objects.filter(learner=alice).latest("computed_at")
+
+
+def test_next_shows_ranked_items_each_with_a_reason(page: Any, alice: Any, group: Any) -> None:
+    body = text_of(page(alice).get("/"))
+    cards = re.findall(r"<article.*?</article>", body, re.DOTALL)
+    assert len(cards) == 8
+    assert all("<li>" in card for card in cards)
+    assert 'href="/items/letters-lesson/?slate=' in cards[0]
+    assert f'data-slate="{newest(alice).pk}"' in body
+
+
+def test_feedback_by_script_swaps_the_card_and_waits_for_the_list(
+    page: Any, alice: Any, group: Any
+) -> None:
+    client = page(alice)
+    client.get("/")
+    slate = newest(alice)
+    response = client.post(
+        f"/next/{slate.pk}/feedback/",
+        {"signal": "too_hard", "item": "letters-lesson"},
+        headers=HTMX,
+    )
+    body = text_of(response)
+    assert "Easier things will come." in body
+    assert f"after={slate.pk}" in body
+    assert Feedback.objects.get(learner=alice).signal == "too_hard"
+
+
+def test_the_page_asks_until_there_is_a_newer_list(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    client.get("/")
+    old = newest(alice)
+    waiting = client.get("/", {"try": 3, "after": old.pk}, headers=HTMX)
+    assert "try=4" in text_of(waiting)
+    assert "HX-Retarget" not in waiting.headers
+
+    fresh = store_first_slate(learner_id=alice.pk)
+    # As after a refresh: the new list has seen every change.
+    alice.state.refresh_from_db()
+    alice.state.clean_seq = alice.state.dirty_seq
+    alice.state.save()
+    renewed = client.get("/", {"try": 4, "after": old.pk}, headers=HTMX)
+    assert renewed.headers["HX-Retarget"] == "#next-list"
+    assert f'data-slate="{fresh.pk}"' in text_of(renewed)
+    assert "Your list has been updated." in text_of(renewed)
+
+
+def test_the_page_stops_asking(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    client.get("/")
+    mark_dirty(learner_ids=[alice.pk])
+    given_up = client.get("/", {"try": 12, "after": newest(alice).pk}, headers=HTMX)
+    assert "hx-get" not in text_of(given_up)
+    assert "Look again" in text_of(given_up)
+
+
+def test_without_script_feedback_leads_back_to_the_list(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    client.get("/")
+    response = client.post(
+        f"/next/{newest(alice).pk}/feedback/",
+        {"signal": "known", "item": "letters-lesson"},
+        follow=True,
+    )
+    body = text_of(response)
+    assert response.redirect_chain == [("/", 302)]
+    assert "Noted: you know this." in body
+    assert "letters-lesson" not in body
+
+
+@pytest.mark.parametrize("signal", ["", "nice", "too_hard\x00"])
+def test_unknown_feedback_is_refused(page: Any, alice: Any, group: Any, signal: str) -> None:
+    client = page(alice)
+    client.get("/")
+    data = {"signal": signal, "item": "letters-lesson"}
+    assert client.post(f"/next/{newest(alice).pk}/feedback/", data).status_code == 400
+    assert not Feedback.objects.exists()
+
+
+def test_nobody_gives_feedback_on_anothers_list(
+    page: Any, alice: Any, charlie: Any, group: Any
+) -> None:
+    page(alice).get("/")
+    data = {"signal": "too_hard", "item": "letters-lesson"}
+    address = f"/next/{newest(alice).pk}/feedback/"
+    assert "no longer the newest" in text_of(page(charlie).post(address, data, headers=HTMX))
+    assert page().post(address, data).status_code == 302
+    assert not Feedback.objects.exists()
+
+
+def test_the_list_is_narrowed_by_course(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    assert "Letters lesson" in text_of(client.get("/", {"course": "algebra"}))
+    # A course of others is as good as none named.
+    assert "Letters lesson" in text_of(client.get("/", {"course": "chemistry"}))
+
+
+def test_who_is_in_no_course_is_asked_for_a_code(page: Any, charlie: Any) -> None:
+    body = text_of(page(charlie).get("/"))
+    assert 'name="code"' in body
+    assert 'action="/join/"' in body
+
+
+def test_anonymous_people_see_the_landing_page(page: Any, db: None) -> None:
+    body = text_of(page().get("/"))
+    assert "What to study next, and why." in body
+    assert "/accounts/login/" in body
+    assert "/accounts/signup/" in body
+
+
+def test_a_teacher_sees_her_groups_and_an_operator_the_state_of_things(
+    page: Any, bob: Any, olga: Any, group: Any
+) -> None:
+    assert "Class 7b" in text_of(page(bob).get("/"))
+    body = text_of(page(olga).get("/"))
+    assert "Operations" in body
+    assert 'href="/admin/"' in body
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "9" * 40, "٣", "\x00"])
+def test_any_number_of_tries_is_harmless(page: Any, alice: Any, group: Any, value: str) -> None:
+    query = {"try": value, "after": value}
+    assert page(alice).get("/", query, headers=HTMX).status_code == 200
+    assert page(alice).get("/", {"try": 1, "after": uuid.uuid4()}).status_code == 200
