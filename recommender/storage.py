@@ -23,28 +23,34 @@ def unpack_history(data: bytes | memoryview) -> NDArray[np.int64]:
 
 
 def pack_contributions(positions: NDArray[np.integer], shares: NDArray[np.floating]) -> bytes:
-    """Position in the history (-1 = none) and share, both [K, up to 32], as uint16 and float16.
+    """Position in the history (-1 = none) and share, both [K, 1 to 32], as uint16 and float16.
 
-    Raises ValueError for a history longer than uint16 can count, or more than 32 a row.
+    Columns in which no row has a position are left out: a short history takes little room. The first byte says how
+    many columns there are. Raises ValueError for a history longer than uint16 can count, or none or more than 32 a row.
     """
-    if positions.shape != shares.shape or positions.ndim != 2 or positions.shape[1] > KEPT:
-        raise ValueError(f"contributions must be [K, up to {KEPT}]; got {positions.shape}")
+    if (
+        positions.shape != shares.shape
+        or positions.ndim != 2
+        or not 1 <= positions.shape[1] <= KEPT
+    ):
+        raise ValueError(f"contributions must be [K, 1 to {KEPT}]; got {positions.shape}")
     if positions.max(initial=-1) >= _NONE:
         raise ValueError("positions must fit in 16 bits")
-    packed = np.zeros((len(positions), KEPT), dtype=_CONTRIBUTION)
-    packed["position"] = _NONE
-    width = positions.shape[1]
-    packed["position"][:, :width] = np.where(positions < 0, _NONE, positions)
+    used = np.flatnonzero((positions >= 0).any(axis=0))
+    width = int(used[-1]) + 1 if len(used) else 1
+    packed = np.zeros((len(positions), width), dtype=_CONTRIBUTION)
+    packed["position"] = np.where(positions[:, :width] < 0, _NONE, positions[:, :width])
     limit = np.finfo(np.float16).max
-    packed["share"][:, :width] = np.clip(shares, -limit, limit)
-    return packed.tobytes()
+    packed["share"] = np.clip(shares[:, :width], -limit, limit)
+    return bytes([width]) + packed.tobytes()
 
 
 def unpack_contributions(
     data: bytes | memoryview,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Positions (-1 = none) and shares of `pack_contributions`, both [K, 32]."""
-    packed = np.frombuffer(bytes(data), dtype=_CONTRIBUTION).reshape(-1, KEPT)
+    """Positions (-1 = none) and shares of `pack_contributions`, both [K, as many as are there]."""
+    raw = bytes(data)
+    packed = np.frombuffer(raw, dtype=_CONTRIBUTION, offset=1).reshape(-1, raw[0])
     positions = packed["position"].astype(np.int64)
     positions[positions == _NONE] = -1
     return positions, packed["share"].astype(np.float64)

@@ -1,5 +1,6 @@
 """From situations to slates: one forward pass for the batch, then ranking and reasons for each learner."""
 
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -257,10 +258,14 @@ def _make_entries(
     explored = ranking.exploration.item if ranking.exploration else None
     unexplored = 1 - settings.EXPLORATION_RATE
     cited = cite_events(history, events, shares)
+    items = outline.item_ids[ranking.items].tolist()
+    scores = np.round(ranking.score, 5).tolist()
+    terms = {name: np.round(values, 5).tolist() for name, values in ranking.terms.items()}
+    again = standing.review[ranking.items].tolist()
     entries = []
     for place, row in enumerate(ranking.items.tolist()):
-        predicted = success.get(row, np.nan)
-        known = bool(np.isfinite(predicted))
+        predicted = success.get(row, math.nan)
+        known = math.isfinite(predicted)
         found = common_reasons(outline, standing, row)
         if row == explored:
             found.append(reasons.from_exploration())
@@ -269,14 +274,13 @@ def _make_entries(
             found.append(reasons.from_success(predicted))
         entries.append(
             {
-                "item": int(outline.item_ids[row]),
-                "score": round(float(ranking.score[place]), 5),
-                "success": round(float(predicted), 4) if known else None,
+                "item": items[place],
+                "score": scores[place],
+                "success": round(predicted, 4) if known else None,
                 "retrievability": None,
-                "terms": {
-                    name: round(float(values[place]), 5) for name, values in ranking.terms.items()
-                },
-                "again": bool(standing.review[row]),
+                # Those that are 0 are left out: most are, and a slate is written far more often than looked into.
+                "terms": {name: values[place] for name, values in terms.items() if values[place]},
+                "again": again[place],
                 "propensity": (
                     ranking.exploration.probability
                     if ranking.exploration and row == explored
