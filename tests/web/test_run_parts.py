@@ -9,7 +9,7 @@ import pytest
 from common.embedded.processes import is_alive
 from psutil import Process
 from web.supervisor.children import Child, Program, describe_exit
-from web.supervisor.console import Console, LogFollower
+from web.supervisor.console import Console, ErrorRelay, LogFollower
 
 
 @pytest.fixture
@@ -123,6 +123,24 @@ def test_log_is_followed_by_complete_lines(tmp_path: Path) -> None:
         output.write("f\n\n")
     assert follower.read() == ["half"]
     assert follower.read() == []
+
+
+def test_errors_of_a_process_are_shown_each_kind_once(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    relay = ErrorRelay("worker", log)
+    log.write_text(
+        "2026-01-31T09:34:17.639064Z [info     ] all is well [errors]\n"
+        "2026-01-31T09:34:18.639064Z [error    ] Task e372228f-6748-45d8-b99a-29dddcc35a75 failed: no table [celery]\n"
+        "2026-01-31T09:34:19.639064Z [error    ] Task 00000000-6748-45d8-b99a-29dddcc35a75 failed: no table [celery]\n"
+        '{"event": "disk full", "level": "critical"}\n'
+        "[2026-01-31 09:00:10 +0000] [28030] [ERROR] Worker (pid:7) was sent SIGKILL!\n"
+    )
+    assert relay.read() == [
+        "worker: [error    ] Task e372228f-6748-45d8-b99a-29dddcc35a75 failed: no table [celery]",
+        'worker: {"event": "disk full", "level": "critical"}',
+        "worker: [28030] [ERROR] Worker (pid:7) was sent SIGKILL!",
+    ]
+    assert relay.read() == []
 
 
 def test_welcome_names_address_and_logins(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

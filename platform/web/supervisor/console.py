@@ -1,12 +1,19 @@
 """What `make run` tells the person at the terminal."""
 
 import json
+import re
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
-_TAIL_LINES = 15
+_TAIL_LINES, _LONGEST_LINE = 15, 240
+_QUIET_SECONDS = 60.0
+_IS_ERROR = re.compile(
+    r"\[(?:error|critical) *\]|\[(?:ERROR|CRITICAL)\]|\"level\": \"(?:error|critical)\""
+)
+_NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
+_TIME = re.compile(r"^\[?\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z| ?[+-]\d{4})?\]?\s*")
 
 
 class Console:
@@ -71,6 +78,25 @@ class LogFollower:
             line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace") for line in lines
         ]
         return [text.strip() for text in texts if text.strip()]
+
+
+class ErrorRelay:
+    """Errors that a process logs, each kind once a minute: who looks at the terminal should see them."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        self._name, self._follower = name, LogFollower(log)
+        self._told: dict[str, float] = {}
+
+    def read(self) -> list[str]:
+        """Return one short line for each new kind of error."""
+        found, now = [], time.monotonic()
+        for line in self._follower.read():
+            # Numbers and ids make no other kind of error out of the same sentence.
+            kind = _NUMBERS.sub("#", _TIME.sub("", line))[:80]
+            if _IS_ERROR.search(line) and now >= self._told.get(kind, now):
+                self._told[kind] = now + _QUIET_SECONDS
+                found.append(f"{self._name}: {_TIME.sub('', line)[:_LONGEST_LINE]}")
+        return found
 
 
 def _describe_logins(home: Path) -> list[str]:

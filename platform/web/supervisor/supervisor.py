@@ -15,7 +15,7 @@ from django.conf import settings
 
 from web.supervisor import preparation, probes, programs
 from web.supervisor.children import Child, describe_exit
-from web.supervisor.console import Console, LogFollower
+from web.supervisor.console import Console, ErrorRelay, LogFollower
 from web.supervisor.errors import CannotRun, Interrupted
 
 _TICK_SECONDS = 0.2
@@ -33,6 +33,7 @@ class Supervisor:
         self._console = Console()
         self._servers = find_servers()
         self._children: list[Child] = []
+        self._errors: list[ErrorRelay] = []
         self._lease: Lease | None = None
         self._listener: socket.socket | None = None
         self._signals = 0
@@ -106,6 +107,7 @@ class Supervisor:
         for program in [web, *programs.build_workers(self._home)]:
             child = Child(program, home=self._home)
             self._children.append(child)
+            self._errors.append(ErrorRelay(program.name, child.log))
             child.start()
             self._check_signal()
         names = ", ".join(child.program.name for child in self._children)
@@ -156,6 +158,9 @@ class Supervisor:
             if child is not besides and (message := child.keep_running()):
                 self._console.say(message)
                 self._console.show_tail(child.log)
+        for relay in self._errors:
+            for line in relay.read():
+                self._console.say(line)
         if time.monotonic() > self._services_due:
             self._services_due = time.monotonic() + _SERVICES_SECONDS
             self._watch_services()
