@@ -3,15 +3,13 @@
 import os
 from typing import Any
 
-import structlog
-from celery.signals import setup_logging, worker_init, worker_process_init
-
-logger = structlog.get_logger(__name__)
+from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
 
 
+@beat_init.connect
 @worker_init.connect
 def start_servers(**_kwargs: Any) -> None:
-    """Hold the embedded database and broker for this worker's life, where no others are named."""
+    """Hold the embedded database and broker for this process's life, where no others are named."""
     from common.servers import ensure_servers
 
     ensure_servers()

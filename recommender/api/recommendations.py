@@ -1,7 +1,6 @@
 """`recommendations/`: what to study next and why, and what the learner says of it."""
 
 import uuid
-from dataclasses import asdict
 from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from recommender.selectors.recommendations import RecommendedItem
 from recommender.serializers.recommendations import (
     AcceptedFeedbackSerializer,
     FeedbackSerializer,
@@ -17,8 +17,6 @@ from recommender.serializers.recommendations import (
 )
 from recommender.services.feedback import record_feedback
 from recommender.services.recommendations import get_recommendations
-
-_ITEM = ("slug", "title", "kind", "course")
 
 
 class RecommendationsView(APIView):
@@ -50,7 +48,7 @@ class RecommendationsView(APIView):
                 "model_version": found.model_version,
                 "computed_at": found.computed_at,
                 "stale": found.stale,
-                "items": [_describe(asdict(item)) for item in found.items],
+                "items": [_describe(item) for item in found.items],
             }
         )
 
@@ -89,12 +87,17 @@ def _person(request: Request) -> int:
     return cast(int, request.user.pk)
 
 
-def _describe(item: dict[str, Any]) -> dict[str, Any]:
+def _describe(item: RecommendedItem) -> dict[str, Any]:
     return {
-        "rank": item["rank"],
-        "item": {name: item[name] for name in _ITEM},
-        "score": item["score"],
-        "predicted_success": item["predicted_success"],
-        "retrievability": item["retrievability"],
-        "reasons": item["reasons"],
+        "rank": item.rank,
+        "item": {
+            "slug": item.slug,
+            "title": item.title,
+            "kind": item.kind,
+            "course": item.course,
+        },
+        "score": item.score,
+        "predicted_success": item.predicted_success,
+        "retrievability": item.retrievability,
+        "reasons": item.reasons,
     }

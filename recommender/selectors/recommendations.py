@@ -16,6 +16,10 @@ from recommender.models import Feedback, ModelVersion, Slate
 from recommender.selectors.ledger import NOT_NOW
 
 REST: Final = timedelta(days=1)
+_ITEM_FIELDS: Final = (
+    *("pk", "slug", "title", "kind", "published"),
+    *("course_id", "course__slug", "course__title"),
+)
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,14 @@ def list_recommendations(
     blocked = _find_blocked(slate, now=now) if newest.changed else set()
     courses = list_learner_courses([slate.learner_id])[slate.learner_id]
     chosen: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    known: dict[int, dict[str, Any]] = {}
     for part, items in _load_items(entries, limit):
+        known |= items
         chosen += [
             (entry, item)
             for entry in part
             if (item := items.get(entry["item"])) is not None
+            and item["published"]
             and item["course_id"] in courses
             and item["pk"] not in blocked
             and course_slug in (None, item["course__slug"])
@@ -111,7 +118,7 @@ def list_recommendations(
         if len(chosen) >= limit:
             break
     chosen = chosen[:limit]
-    titles = _load_titles(chosen)
+    titles = _make_titles(chosen, known)
     return Recommendations(
         slate=slate.pk,
         # The version in force had no say in a syllabus.
@@ -163,35 +170,39 @@ def _find_blocked(slate: Slate, *, now: datetime) -> set[int]:
 def _load_items(
     entries: Sequence[dict[str, Any]], limit: int
 ) -> Iterator[tuple[Sequence[dict[str, Any]], dict[int, dict[str, Any]]]]:
-    """Yield parts of the entries with their published items; mostly the first part is enough."""
+    """Yield parts of the entries with the items that they are and that their reasons name; mostly one part is enough."""
     size = limit + 20
     for start in range(0, len(entries), size):
         part = entries[start : start + size]
-        rows = Item.objects.filter(
-            pk__in=[entry["item"] for entry in part], published=True, course__published=True
-        ).values("pk", "slug", "title", "kind", "course_id", "course__slug", "course__title")
+        named, _concepts, _courses = reasons.mentioned(
+            reason for entry in part for reason in entry["reasons"]
+        )
+        rows = (
+            Item.objects.filter(pk__in=named.union(entry["item"] for entry in part))
+            .order_by()
+            .values(*_ITEM_FIELDS)
+        )
         yield part, {row["pk"]: row for row in rows}
 
 
-def _load_titles(
-    chosen: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+def _make_titles(
+    chosen: Sequence[tuple[dict[str, Any], dict[str, Any]]], items: dict[int, dict[str, Any]]
 ) -> reasons.Titles:
-    items, concepts, courses = reasons.mentioned(
+    _items, concepts, courses = reasons.mentioned(
         reason for entry, _item in chosen for reason in entry["reasons"]
     )
-    known_items = {item["pk"]: (item["slug"], item["title"]) for _entry, item in chosen}
-    known_courses = {
-        item["course_id"]: (item["course__slug"], item["course__title"]) for _entry, item in chosen
+    known = {
+        item["course_id"]: (item["course__slug"], item["course__title"]) for item in items.values()
     }
     return reasons.Titles(
-        items=known_items | _titles(Item, items - set(known_items)),
-        concepts=_titles(Concept, concepts),
-        courses=known_courses | _titles(Course, courses - set(known_courses)),
+        items={pk: (item["slug"], item["title"]) for pk, item in items.items()},
+        concepts=_load_titles(Concept, concepts),
+        courses=known | _load_titles(Course, courses - set(known)),
     )
 
 
-def _titles(model: Any, keys: set[int]) -> dict[int, tuple[str, str]]:
+def _load_titles(model: Any, keys: set[int]) -> dict[int, tuple[str, str]]:
     if not keys:
         return {}
-    rows = model.objects.filter(pk__in=keys).values_list("pk", "slug", "title")
+    rows = model.objects.filter(pk__in=keys).order_by().values_list("pk", "slug", "title")
     return {pk: (slug, title) for pk, slug, title in rows}

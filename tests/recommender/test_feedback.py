@@ -108,6 +108,17 @@ def test_the_same_id_again_changes_nothing(alice: Any, say: Callable[..., Any]) 
     assert dirt(alice) == before
 
 
+def test_the_same_id_again_after_the_slate_is_gone(
+    say: Callable[..., Any], slate: str, alice: Any
+) -> None:
+    uid = str(uuid.uuid4())
+    say("helpful", id=uid)
+    Slate.objects.filter(pk=slate).delete()
+    assert say("helpful", id=uid).json() == {"id": uid}
+    assert Feedback.objects.get().slate is None
+    assert say("helpful").status_code == 404
+
+
 def test_another_learners_id_is_no_clash(
     charlie: Any, group: Any, api: Callable[..., Any], say: Callable[..., Any]
 ) -> None:

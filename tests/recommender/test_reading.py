@@ -152,5 +152,5 @@ def test_reading_costs_a_few_queries(
 ) -> None:
     client = api(alice)
     client.get(URL)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(3):
         client.get(URL)
