@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Sign-up can be closed by the operator, and remembers the language that it was done in."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -8,17 +8,17 @@ from rules.predicates import predicate
 add_perm: Any = permissions.add_perm  # the library has no annotations
 
 
-@predicate  # type: ignore[untyped-decorator]
+@predicate
 def is_teacher(person: Any) -> bool:
     return bool(person.is_authenticated and person.is_active and person.is_teacher)
 
 
-@predicate  # type: ignore[untyped-decorator]
+@predicate
 def is_operator(person: Any) -> bool:
     return bool(person.is_authenticated and person.is_active and person.is_operator)
 
 
-@predicate  # type: ignore[untyped-decorator]
+@predicate
 def teaches(person: Any, group: Any) -> bool:
     return group is not None and group.teachers.filter(pk=person.pk).exists()
 

@@ -32,4 +32,5 @@ def visible(queryset: QuerySet[M], person: Person) -> QuerySet[M]:
     label = queryset.model._meta.label
     if label not in _narrowings:
         raise NoAccessRule(label)
-    return _narrowings[label](queryset, person)
+    narrowed: QuerySet[M] = _narrowings[label](queryset, person)
+    return narrowed

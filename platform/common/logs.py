@@ -18,7 +18,7 @@ def configure(*, level: str, json: bool) -> dict[str, Any]:
     renderer: Any = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     )
-    last = [structlog.processors.format_exc_info, renderer] if json else [renderer]
+    last: list[Any] = [structlog.processors.format_exc_info, renderer] if json else [renderer]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

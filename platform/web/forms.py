@@ -24,7 +24,7 @@ class JoinForm(forms.Form):
     )
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(forms.ModelForm):
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
 
     class Meta:
@@ -52,7 +52,7 @@ class DeleteForm(forms.Form):
         return typed
 
 
-class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
+class GroupForm(forms.ModelForm):
     class Meta:
         model = Group
         fields = ["name"]

@@ -94,7 +94,7 @@ class TrainingRunDetailSerializer(TrainingRunSerializer):
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """A version in a list."""
 
-    parent = serializers.IntegerField(source="parent_id", allow_null=True, read_only=True)
+    parent: Any = serializers.IntegerField(source="parent_id", allow_null=True, read_only=True)
     training_run = serializers.SerializerMethodField()
     metrics = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
