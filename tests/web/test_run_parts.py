@@ -132,6 +132,7 @@ def test_errors_of_a_process_are_shown_each_kind_once(tmp_path: Path) -> None:
         "2026-01-31T09:34:17.639064Z [info     ] all is well [errors]\n"
         "2026-01-31T09:34:18.639064Z [error    ] Task e372228f-6748-45d8-b99a-29dddcc35a75 failed: no table [celery]\n"
         "2026-01-31T09:34:19.639064Z [error    ] Task 00000000-6748-45d8-b99a-29dddcc35a75 failed: no table [celery]\n"
+        "2026-01-31T09:34:20.000000Z [error    ] Service Unavailable: /readyz [django.request]\n"
         '{"event": "disk full", "level": "critical"}\n'
         "[2026-01-31 09:00:10 +0000] [28030] [ERROR] Worker (pid:7) was sent SIGKILL!\n"
     )

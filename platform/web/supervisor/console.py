@@ -93,6 +93,9 @@ class ErrorRelay:
         for line in self._follower.read():
             # Numbers and ids make no other kind of error out of the same sentence.
             kind = _NUMBERS.sub("#", _TIME.sub("", line))[:80]
+            # Our own question, which is answered with 503 until everything is there.
+            if "/readyz" in line:
+                continue
             if _IS_ERROR.search(line) and now >= self._told.get(kind, now):
                 self._told[kind] = now + _QUIET_SECONDS
                 found.append(f"{self._name}: {_TIME.sub('', line)[:_LONGEST_LINE]}")

@@ -19,6 +19,7 @@ from web.supervisor.console import Console, ErrorRelay, LogFollower
 from web.supervisor.errors import CannotRun, Interrupted
 
 _TICK_SECONDS = 0.2
+_TICKS_BETWEEN_QUESTIONS = 3
 _SERVICES_SECONDS = 5.0
 _TELL_SECONDS = 15.0
 _WEB_SECONDS = 120.0
@@ -143,7 +144,8 @@ class Supervisor:
     def _wait(self, condition: Callable[[], bool], what: str | None, seconds: float) -> None:
         deadline, tell = time.monotonic() + seconds, time.monotonic() + _TELL_SECONDS
         while not condition():
-            self._tick()
+            for _ in range(_TICKS_BETWEEN_QUESTIONS):
+                self._tick()
             if time.monotonic() > min(deadline, tell):
                 missing = what or ", ".join(probes.find_missing(self._port) or ["the web server"])
                 if time.monotonic() > deadline:
