@@ -57,7 +57,7 @@ class ThroughService(ModelAdmin):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin, ThroughService):
+class PersonAdmin(UserAdmin, ThroughService):  # type: ignore[type-arg]
     """People. The role decides who may enter the admin; deleting a person erases all that is stored of her."""
 
     form = UserChangeForm
@@ -116,7 +116,7 @@ class PersonAdmin(UserAdmin, ThroughService):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # One at a time: erasing cannot be undone, and the own account must not be among many.
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
 
@@ -143,7 +143,8 @@ class GroupAdmin(ThroughService):
     actions = ("renew_codes", "revoke_codes")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        return super().get_queryset(request).annotate(size=Count("memberships"))
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(size=Count("memberships"))
 
     @admin.display(description=_("learners"), ordering="size")
     def learners_count(self, group: Any) -> int:
@@ -210,7 +211,7 @@ class EnrolmentAdmin(ThroughService):
         withdraw_learners(learner_ids=[obj.learner_id], courses=[obj.course])
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from common.addresses import client_address
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
@@ -25,7 +26,9 @@ class AddressThrottle(ScopedRateThrottle):
             return True
 
     def get_cache_key(self, request: Request, view: Any) -> str:
-        return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
+        return str(
+            self.cache_format % {"scope": self.scope, "ident": client_address(request._request)}
+        )
 
 
 class PersonThrottle(AddressThrottle):

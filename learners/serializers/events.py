@@ -72,6 +72,7 @@ class _Event(_Strict):
 _ONE = TypeAdapter(_Event)
 _MANY = TypeAdapter(Annotated[list[_Event], Field(max_length=MAX_EVENTS)])
 _NO_RESULT = _Result()
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 Errors = dict[str, Any]
 
@@ -118,7 +119,7 @@ def _check(event: _Event, items: Mapping[str, int], latest: datetime) -> Iterato
 
 def _check_json(value: Any, limit: int) -> str | None:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encode(value)
     except ValueError:
         return _("Numbers must be finite.")
     if len(text.encode()) > limit:

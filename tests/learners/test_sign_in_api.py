@@ -100,3 +100,24 @@ def test_signing_out_ends_a_session_too(alice: Any) -> None:
 
 def test_signing_out_needs_somebody_signed_in() -> None:
     assert APIClient().post(LOGOUT).status_code == 401
+
+
+def test_a_forged_header_is_no_new_address(
+    alice: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setitem(AddressThrottle.THROTTLE_RATES, "login", "2/min")
+    body = {"username": "a", "password": "b"}
+
+    def codes(forwarded: str) -> list[int]:
+        cache.clear()
+        return [
+            APIClient()
+            .post(LOGIN, body, format="json", HTTP_X_FORWARDED_FOR=forwarded % number)
+            .status_code
+            for number in range(3)
+        ]
+
+    assert codes("192.0.2.%d") == [401, 401, 429]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert codes("192.0.2.%d, 198.51.100.7") == [401, 401, 429]
+    assert codes("198.51.100.7, 192.0.2.%d") == [401, 401, 401]

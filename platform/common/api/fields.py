@@ -13,7 +13,7 @@ class _TextOnly:
         # CharField would turn numbers into text, and so would its kin.
         if data is not serializers.empty and data is not None and not isinstance(data, str):
             self.fail("not_text")  # type: ignore[attr-defined]
-        return super().run_validation(data)
+        return super().run_validation(data)  # type: ignore[misc]
 
 
 class Text(_TextOnly, serializers.CharField):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
@@ -38,3 +39,18 @@ class EnvelopeSchema(AutoSchema):
                     ErrorEnvelope, code, ["application/json"], direction
                 )
         return bodies
+
+
+class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Tells in the schema what a text may not hold: null characters, and where it is required nothing but blanks."""
+
+    target_class = "common.api.fields.Text"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        if direction == "request":
+            blank = self.target.allow_blank or not self.target.trim_whitespace
+            least = "" if blank else r"[^\s\x00][^\x00]*"
+            schema.setdefault("pattern", rf"^[^\x00]*{least}$")
+        return schema
