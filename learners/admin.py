@@ -57,7 +57,7 @@ class ThroughService(ModelAdmin):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin, ThroughService):  # type: ignore[type-arg]
+class PersonAdmin(UserAdmin, ThroughService):
     """People. The role decides who may enter the admin; deleting a person erases all that is stored of her."""
 
     form = UserChangeForm
