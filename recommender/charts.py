@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from recommender.phases import label_phase
+
 WIDTH: Final = 320
 HEIGHT: Final = 120
 _PAD: Final = 6
@@ -63,6 +65,6 @@ def draw_history(history: Sequence[dict[str, Any]], titles: dict[str, str]) -> l
                 for row in history
                 if row["phase"] == phase and row.get(figure) is not None
             ]
-            if chart := draw_line(f"{phase}: {titles[figure]}", values):
+            if chart := draw_line(f"{label_phase(phase)}: {titles[figure]}", values):
                 charts.append(chart)
     return charts

@@ -288,6 +288,30 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+UNFOLD = {
+    "SITE_TITLE": "Attune",
+    "SITE_HEADER": "Attune",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "school",
+    "SHOW_HISTORY": True,
+    "COLORS": {
+        # The green of the pages, from light to dark.
+        "primary": {
+            "50": "#eef8f4",
+            "100": "#dfeee8",
+            "200": "#bfe3d6",
+            "300": "#9be3cd",
+            "400": "#74cfb6",
+            "500": "#2f9a82",
+            "600": "#0d6857",
+            "700": "#0b5a4b",
+            "800": "#094d41",
+            "900": "#0b3f36",
+            "950": "#082a24",
+        }
+    },
+}
+
 # The recommender
 TEXT_ENCODER = env.text("TEXT_ENCODER", "all-MiniLM-L6-v2")
 TEXT_ENCODER_SHA256 = env.text("TEXT_ENCODER_SHA256", "")

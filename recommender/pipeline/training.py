@@ -26,6 +26,7 @@ from recommender.core.progress import Progress
 from recommender.core.serving import Recommender
 from recommender.core.training import TrainResult, train
 from recommender.models import TrainingRun
+from recommender.phases import LABELS
 from recommender.pipeline.artefacts import delete_version, fetch_version, store_version
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.checkpoints import (
@@ -51,9 +52,6 @@ from recommender.services.training import (
 )
 
 logger = logging.getLogger(__name__)
-
-# What the phases of the core are called in the row; the others keep their names.
-PHASES = ("vectors", "export", "linear", "attention", "answers", "success", "mixture", "storing")
 
 
 class _Stopped(Exception):
@@ -129,7 +127,7 @@ class _Work:
         compute_vectors(on_progress=self._counting("vectors"))
         catalogue = load_catalogue(encoder=load_encoder().hash).catalogue
         self._phase("export")
-        assert self.run.data_until is not None
+        assert self.run.data_until is not None  # noqa: S101  every claimed run has one
         log = export_events(
             self.folder / "log",
             catalogue=catalogue,
@@ -247,7 +245,7 @@ class _Work:
         found = read_history(self.checkpoint)
         return [
             {"phase": phase, "epoch": number, **row}
-            for phase in PHASES
+            for phase in LABELS
             for number, row in enumerate(found.get(phase, ()), start=1)
         ]
 

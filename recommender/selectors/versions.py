@@ -55,6 +55,11 @@ class Compared(NamedTuple):
     active: float | None
     difference: float | None
 
+    @property
+    def places(self) -> int:
+        """Decimals: counts have none."""
+        return 0 if self.name.startswith("cases") else 4
+
 
 def compare_with_active(version: ModelVersion) -> list[Compared]:
     """Every metric that either of them has; each was measured on what its own run held out."""

@@ -1,0 +1,56 @@
+"""What the recommender's parts of the admin share: rows that nobody edits, and buttons that call services."""
+
+from typing import Any
+
+from common.api.errors import Refused
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+
+
+class ReadOnly(ModelAdmin):
+    """Rows that only services and workers write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    class Media:
+        css = {"all": ["recommender/admin.css"]}
+
+    def answer(self, request: HttpRequest, address: str) -> HttpResponse:
+        """Go to `address` after a button: a redirect for a form, a header for htmx."""
+        if getattr(request, "htmx", False):
+            return HttpResponse(headers={"HX-Redirect": address})
+        return redirect(address)
+
+    def button(self, view: Any, permission: str) -> Any:
+        """A POST view for those who have `permission`; what a service refuses becomes a message."""
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            try:
+                address: str = view(request, *args, **kwargs)
+            except Refused as error:
+                messages.error(request, str(error.detail))
+                address = request.headers.get("HX-Current-URL") or reverse(
+                    f"admin:recommender_{self.opts.model_name}_changelist"
+                )
+            return self.answer(request, address)
+
+        return self.admin_site.admin_view(require_POST(guarded))
+
+
+def format_metric(value: float | None) -> str:
+    """Four decimals, a dash where there is nothing."""
+    return "–" if value is None else f"{value:.4f}"

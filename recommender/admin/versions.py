@@ -1,0 +1,96 @@
+"""Model versions: compare, activate, roll back."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from recommender.admin.base import ReadOnly, format_metric
+from recommender.models import ModelVersion
+from recommender.selectors.versions import (
+    compare_with_active,
+    get_roll_back_target,
+    list_versions,
+)
+from recommender.services.activation import activate_version, roll_back
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnly):
+    list_display = ["name", "state", "created_at", "ndcg", "verdict", "data_until", "problem"]
+    list_before_template = "admin/recommender/modelversion/_roll_back.html"
+    change_form_outer_before_template = "admin/recommender/modelversion/_compare.html"
+    fields = [
+        *("created_at", "activated_at", "data_until", "parent", "problem"),
+        *("artefact", "sha256", "gate", "manifest"),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return list_versions()
+
+    def get_urls(self) -> list[URLPattern]:
+        name = "recommender_modelversion"
+        right = "recommender.activate_version"
+        own = [
+            path("roll-back/", self.button(self.roll_back, right), name=f"{name}_roll_back"),
+            path("<int:pk>/activate/", self.button(self.activate, right), name=f"{name}_activate"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        earlier = get_roll_back_target()
+        return super().changelist_view(request, {**(extra_context or {}), "earlier": earlier})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        version = list_versions().filter(pk=object_id).first() if object_id.isdigit() else None
+        extra = {**(extra_context or {})}
+        if version is not None:
+            gate = [
+                {"name": name, **found["ndcg@10"]}
+                for name, found in version.gate.get("diff", {}).items()
+            ]
+            extra |= {
+                "version": version,
+                "comparison": compare_with_active(version),
+                "gate_rows": gate,
+            }
+        return super().change_view(request, object_id, form_url, extra)
+
+    def activate(self, request: HttpRequest, pk: int) -> str:
+        version = activate_version(version=get_object_or_404(ModelVersion, pk=pk), by=request.user)
+        messages.success(request, _("%(version)s is active.") % {"version": version})
+        return reverse("admin:recommender_modelversion_changelist")
+
+    def roll_back(self, request: HttpRequest) -> str:
+        version = roll_back(by=request.user)
+        messages.success(request, _("%(version)s is active again.") % {"version": version})
+        return reverse("admin:recommender_modelversion_changelist")
+
+    @display(description=_("version"), ordering="pk")
+    def name(self, version: ModelVersion) -> str:
+        return str(version)
+
+    @display(
+        description=_("state"), label={_("active"): "success", _("cannot be loaded"): "danger"}
+    )
+    def state(self, version: ModelVersion) -> Any:
+        if version.problem:
+            return _("cannot be loaded")
+        if version.is_active:
+            return _("active")
+        return _("candidate") if version.activated_at is None else _("earlier")
+
+    @display(description=_("NDCG@10"))
+    def ndcg(self, version: ModelVersion) -> str:
+        return format_metric(version.metrics.get("ndcg@10"))
+
+    @display(description=_("gate"))
+    def verdict(self, version: ModelVersion) -> str:
+        return str(version.gate.get("verdict") or "–")
