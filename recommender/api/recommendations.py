@@ -34,7 +34,8 @@ class RecommendationsView(APIView):
         Every reason has at least one sentence; `evidence` names the events (with their items), or the concept,
         that it rests on. A course that she isn't enrolled in, or that doesn't exist, has no items.
         """
-        query = RecommendationQuery(data=request.query_params)
+        # A plain dict: in a form an empty value would count as absent.
+        query = RecommendationQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = get_recommendations(
             learner_id=_person(request),

@@ -70,7 +70,15 @@ def test_one_course_and_a_limit(
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": 0}, {"limit": 201}, {"limit": "many"}, {"course": "a b"}, {"course": "nul\0"}],
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "many"},
+        {"course": "a b"},
+        {"course": "nul\0"},
+        {"course": ""},
+        {"limit": ""},
+    ],
 )
 def test_bad_queries_name_the_field(alice: Any, api: Callable[..., Any], query: Any) -> None:
     answer = api(alice).get(URL, query)
