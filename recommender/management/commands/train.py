@@ -15,7 +15,9 @@ from recommender.services.training import request_training
 
 
 class Command(BaseCommand):
-    help = "Start a training run and follow it. A worker carries it out, or with --here this process."
+    help = (
+        "Start a training run and follow it. A worker carries it out, or with --here this process."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--minutes", type=float, help="Bound of the training itself.")
