@@ -22,9 +22,6 @@ from recommender.core.features import make_batch
 
 WINDOW = 400
 """Context events that the item-to-item baselines look at."""
-STRENGTHS = (50.0, 100.0, 200.0, 500.0, 1000.0)
-FEW_STRENGTHS = (50.0, 100.0, 500.0)
-"""An inverse costs V^3: beyond 4,000 items fewer penalties are tried."""
 DECAYS = (0.6, 0.7, 0.75, 0.8, 0.9)
 TEXT_WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 NEIGHBOURS = 100
@@ -47,7 +44,7 @@ class NextItemBaselines:
     texts: tuple[str, ...]
     valid: Cases
     candidates: Tensor
-    dense_limit: int = 20_000
+    seconds: float = 600.0  # for the dense inverses
 
     def fit(
         self, on_step: Callable[[str], None], time_left: Callable[[], float]
@@ -75,11 +72,12 @@ class NextItemBaselines:
         time_left: Callable[[], float],
     ) -> Iterator[Baseline]:
         weights: NDArray[np.float32] | sparse.csr_matrix
-        if self.rows <= self.dense_limit:
+        strengths = linear.strengths_for(self.rows, self.seconds)
+        if strengths:
             counts = linear.gram(matrix)
             best, weights, strength = -1.0, neighbours, 0.0
             best_plain = -1.0
-            for candidate in STRENGTHS if self.rows <= 4000 else FEW_STRENGTHS:
+            for candidate in strengths:
                 on_step(f"ease λ {candidate:g}")
                 found = linear.ease(counts, candidate).numpy()
                 plain = self.quality(self._weighted(found, 1.0))
@@ -94,7 +92,7 @@ class NextItemBaselines:
         else:
             weights, strength = neighbours, 0.0
         on_step("ease with recency")
-        name = "ease_recency" if self.rows <= self.dense_limit else "item_knn_recency"
+        name = "ease_recency" if strengths else "item_knn_recency"
         decay = max(DECAYS, key=lambda d: self.quality(self._weighted(weights, d)))
         settings = {"strength": strength, "decay": decay} if strength else {"decay": decay}
         recent_score = self._weighted(weights, decay)

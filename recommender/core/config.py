@@ -40,7 +40,6 @@ class TrainConfig:
     tokens: int = 2048  # events in a batch
     negatives: int = 256
     full_softmax: int = 10_000  # up to so many items the softmax is over all of them
-    dense_linear: int = 20_000  # up to so many items the linear part is EASE, beyond it is item-kNN
     warm_events: int = 5  # an item with fewer has no vector of its own
     validation: int = 2_000  # learners held out at most, where the data name no validation part
     success_epochs: int = 30

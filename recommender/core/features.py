@@ -114,6 +114,7 @@ def arrived_in_order(log: EventLog) -> NDArray[np.bool_]:
         span = float(np.ptp(received)) + 1.0 if len(received) else 1.0
         shifted = received + learner * span
         earliest = np.minimum.accumulate(shifted[::-1])[::-1]
+        # The shift costs digits: up to half a second is then not told apart.
         tolerance = 1e-6 * span * (stop - start)
         keep[log.offsets[start] : log.offsets[stop]] = shifted <= earliest + min(tolerance, 0.5)
     return keep

@@ -31,16 +31,13 @@ def fit_linear(
     """Kept rows of the item-to-item part and what was chosen for them."""
     item = np.asarray(log.item, dtype=np.int64)
     matrix = linear.interactions(log.learner_of_event(), item, log.learners, rows)
-    if rows > config.dense_linear:
+    strengths = linear.strengths_for(rows, 0.15 * config.minutes * 60)
+    if not strengths:
         index, value = linear.cosine(matrix)
         return index, value, {"item_knn": float(index.shape[1])}
     counts = linear.gram(matrix)
-    # An inverse costs V^3: large catalogues try fewer penalties.
-    strengths: tuple[float, ...] = (
-        (50.0, 100.0, 200.0, 500.0, 1000.0) if rows <= 4000 else (100.0, 300.0)
-    )
     if not len(valid):
-        strengths = strengths[1:2]
+        strengths = (100.0,)
     best: tuple[float, Tensor, Tensor, float] | None = None
     for strength in strengths:
         index, value = linear.largest(linear.ease(counts, strength))

@@ -16,6 +16,31 @@ KEPT = 200
 """Entries of an item's row that are kept, the largest by magnitude."""
 
 
+STRENGTHS = (50.0, 100.0, 200.0, 500.0, 1000.0)
+DENSE_LIMIT = 20_000
+"""Beyond so many items a dense inverse takes too much memory."""
+
+
+def strengths_for(rows: int, seconds: float) -> tuple[float, ...]:
+    """Ridge penalties worth trying for a catalogue within a time; none: use item-kNN instead.
+
+    One inverse costs about 4e-11 s · V^3 on one core.
+    """
+    if rows > DENSE_LIMIT:
+        return ()
+    affordable = int(seconds / (4e-11 * rows**3))
+    choices: tuple[tuple[float, ...], ...] = (
+        STRENGTHS,
+        (50.0, 100.0, 500.0),
+        (100.0, 300.0),
+        (100.0,),
+        (),
+    )
+    if rows > 4000:
+        choices = choices[1:]
+    return next(choice for choice in choices if len(choice) <= affordable)
+
+
 def interactions(
     learner: NDArray[np.integer], item: NDArray[np.integer], learners: int, rows: int
 ) -> sparse.csr_matrix:

@@ -55,12 +55,13 @@ def measure_next_item(options: Options) -> None:
         theirs, settings = {}, {}
         with watch.stage("baselines"):
             fitted = NextItemBaselines(
-                data.log,
-                training,
-                rows,
-                data.described,
-                valid.sample(5000, options.seed),
-                candidates,
+                log=data.log,
+                train=training,
+                rows=rows,
+                texts=data.described,
+                valid=valid.sample(5000, options.seed),
+                candidates=candidates,
+                seconds=0.1 * options.minutes * 60,
             )
             limit = options.minutes * 60 * 0.35 + watch.total
             for found in fitted.fit(bar.stage, lambda: limit - watch.total):

@@ -28,11 +28,11 @@ from recommender.core.fitting import fit_linear, fit_mixture
 from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
 from recommender.core.model import NextItemModel
-from recommender.core.next_item import NextItemTask
+from recommender.core.next_item import NextItemTask, Window
 from recommender.core.progress import Progress
 from recommender.core.serving import BoundRecommender, Parts, Recommender
 from recommender.core.success import SuccessConfig, SuccessModel
-from recommender.core.success_training import SuccessTask, area, fit_platt
+from recommender.core.success_training import Chunk, SuccessTask, area, fit_platt
 from recommender.core.warm_start import start_from as continue_from
 
 MIN_ANSWERS = 20
@@ -252,7 +252,7 @@ class _Run:
             valid=split.valid.sample(4000, config.seed),
             device=self.device,
         )
-        loop: Loop = Loop(
+        loop: Loop[Window] = Loop(
             model,
             self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
             phase="attention",
@@ -291,7 +291,7 @@ class _Run:
         )
         model.to(self.device)
         blind = not len(split.success_valid)
-        loop: Loop = Loop(
+        loop: Loop[Chunk] = Loop(
             model,
             replace(
                 self._schedule(5 if blind else config.success_epochs, seconds),

@@ -53,3 +53,11 @@ def test_item_knn_in_blocks_is_the_cosine() -> None:
     np.fill_diagonal(cosine, 0)
     back = torch.zeros(9, 9).scatter_(1, index.long(), value)
     np.testing.assert_allclose(back.numpy(), cosine, atol=1e-6)
+
+
+def test_penalties_are_tried_as_time_and_memory_allow() -> None:
+    assert linear.strengths_for(1000, 60) == linear.STRENGTHS
+    assert len(linear.strengths_for(8000, 300)) == 3
+    assert len(linear.strengths_for(8000, 25)) == 1
+    assert linear.strengths_for(8000, 1) == ()
+    assert linear.strengths_for(20_001, 1e9) == ()

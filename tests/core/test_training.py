@@ -170,11 +170,23 @@ def test_a_catalogue_without_text_or_concepts_trains(
     assert ((chance > 0) & (chance < 1)).all()
 
 
-def test_large_catalogues_use_sampled_softmax_and_item_knn(
+def test_large_catalogues_use_sampled_softmax(
     run_training: Train, log: EventLog, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    config = tiny_config(full_softmax=10, negatives=20, dense_linear=10)
+    config = tiny_config(full_softmax=10, negatives=20)
     result = run_training(log, catalogue, tmp_path / "out", config=config)
     assert result.chosen["loss"] == "sampled softmax"
+    assert result.metrics["hr@10"] > 0.5
+
+
+def test_item_knn_stands_in_where_ease_would_take_too_long(
+    run_training: Train,
+    log: EventLog,
+    catalogue: Catalogue,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recommender.core.linear.DENSE_LIMIT", 10)
+    result = run_training(log, catalogue, tmp_path / "out")
     assert "item_knn" in result.chosen["linear"]  # type: ignore[operator]
     assert result.metrics["hr@10"] > 0.5
