@@ -12,6 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from content.markdown import to_plain_text
 from web.icons import ICONS, LOGO
 
 register = template.Library()
@@ -89,6 +90,13 @@ def ago(moment: datetime) -> str:
     if timezone.now() - moment < timedelta(minutes=1):
         return _("just now")
     return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+
+
+@register.filter
+def spoken(text: str) -> str:
+    """Markdown as words, formulas as LaTeX: the name of a control with a formula in it, whose MathML a screen reader
+    would flatten ("12x22x" for a fraction)."""
+    return to_plain_text(text)
 
 
 @register.filter

@@ -1,0 +1,166 @@
+"""Each page in light and dark, on a phone and a desktop: axe finds nothing, nothing sticks out, nothing is blocked."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import algebra_course
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser_pages import Visitor
+
+from content.models import Question
+from learners.services.assignments import give_assignment
+from learners.services.events import record_attempt
+from learners.services.groups import add_course, add_learner, create_group
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+NARROWEST = {"width": 320, "height": 640}
+WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)
+    .map(each => `${each.tagName}.${each.className}`).slice(0, 5)"""
+WCAG = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+PUBLIC = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
+LEARNER = [
+    *("/", "/progress/", "/courses/", "/courses/algebra/", "/join/", "/account/"),
+    *("/items/letters-lesson/", "/items/letters-one/", "/items/letters-one/?hints-0=1"),
+    *("/items/letters-two/", "/items/letters-lesson/?focus=1"),
+    *("/accounts/email/", "/accounts/password/change/", "/accounts/logout/"),
+]
+TEACHER = ["/", "/groups/{group}/", "/groups/{group}/learners/{alice}/", "/courses/", "/account/"]
+BODY = """Text with *weight*, `code`, $x^2 + 1$ and a [link](/courses/).
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+> A thought.
+
+```python
+def double(x):
+    return 2 * x  # twice
+```
+"""
+
+
+@pytest.fixture
+def school(alice: Any, bob: Any) -> SimpleNamespace:
+    """Everything a page can show: rules, struggles, a quiz, a text with all its parts."""
+    group = create_group(teacher=bob, name="Class 7b")
+    add_learner(group=group, learner=alice)
+    made = algebra_course.make_course()
+    add_course(group=group, course=made.course)
+    lesson, quiz = made.items["letters-lesson"], made.items["letters-two"]
+    lesson.body = BODY
+    lesson.save()
+    quiz.kind = "quiz"
+    quiz.save()
+    options = {"options": [{"text": "no", "correct": False}, {"text": "$y$", "correct": True}]}
+    for position, kind in enumerate(("choice", "choices"), start=1):
+        Question.objects.create(
+            item=quiz, position=position, prompt="Which?", answer_type=kind, key=options
+        )
+    for _try in range(3):
+        record_attempt(
+            actor=alice, item=made.items["equations-one"], uid=uuid.uuid4(), response="7"
+        )
+    give_assignment(group=group, teacher=bob, rule="pin", items=[made.items["graphs-one"]])
+    return SimpleNamespace(group=group, **vars(made))
+
+
+def check(page: Any, address: str) -> Iterator[str]:
+    """Yield what is wrong with the page that is open."""
+    for size, scheme in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size(size)
+        # As tall as the page is: what the bar at the bottom of a phone covers can be scrolled free.
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({**size, "height": height})
+        # The colours of the scheme are there with the second frame.
+        page.evaluate(
+            "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+        )
+        for violation in Axe().run(page, options=WCAG).response["violations"]:
+            nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
+            yield f"{address} {size['width']} {scheme}: {violation['id']}: {nodes}"
+    page.set_viewport_size(NARROWEST)
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        yield f"{address}: sticks out at {NARROWEST['width']}: {page.evaluate(WIDE)}"
+
+
+def check_all(visitor: Visitor, addresses: list[str]) -> list[str]:
+    found = []
+    for address in addresses:
+        visitor.page.set_viewport_size(DESKTOP)
+        visitor.page.goto(address)
+        found += list(check(visitor.page, address))
+    return found
+
+
+def test_pages_of_anonymous_people(visit: Callable[..., Visitor]) -> None:
+    assert check_all(visit(), PUBLIC) == []
+
+
+def test_pages_of_learners(
+    visit: Callable[..., Visitor], alice: Any, school: SimpleNamespace
+) -> None:
+    visitor = visit(alice)
+    assert check_all(visitor, LEARNER) == []
+    page = visitor.page
+    page.goto("/items/letters-two/")
+    page.fill("[name=answer-0]", "4")
+    page.check("[name=answer-1][value='0']")
+    page.check("[name=answer-2][value='1']")
+    page.click("text=Check my answer")
+    page.wait_for_selector("text=2 of 3 right.")
+    assert list(check(page, "a graded quiz")) == []
+    page.goto("/items/letters-one/")
+    page.click("text=Check my answer")
+    page.wait_for_selector("text=Write your answer first.")
+    assert list(check(page, "a missing answer")) == []
+
+
+def test_pages_of_who_is_in_no_course(visit: Callable[..., Visitor], charlie: Any) -> None:
+    assert check_all(visit(charlie), ["/", "/progress/", "/courses/"]) == []
+
+
+def test_pages_of_teachers(
+    visit: Callable[..., Visitor], alice: Any, bob: Any, school: SimpleNamespace
+) -> None:
+    visitor = visit(bob)
+    addresses = [each.format(group=school.group.pk, alice=alice.pk) for each in TEACHER]
+    assert check_all(visitor, addresses) == []
+    visitor.page.goto(addresses[1])
+    visitor.page.click("text=Give a rule")
+    visitor.page.click("text=Put in force")
+    visitor.page.wait_for_selector("text=Choose either an item or a concept.")
+    assert list(check(visitor.page, "a refused rule")) == []
+
+
+def test_pages_of_operators(visit: Callable[..., Visitor], olga: Any) -> None:
+    assert check_all(visit(olga), ["/", "/groups/"]) == []
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_content(
+    visit: Callable[..., Visitor],
+) -> None:
+    page = visit().page
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_feedback_by_keyboard_keeps_the_place(
+    visit: Callable[..., Visitor], alice: Any, school: SimpleNamespace
+) -> None:
+    page = visit(alice).page
+    page.focus(".next-card.first button[value=helpful]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=More like this will come.")
+    assert page.evaluate("document.activeElement.classList.contains('acknowledged')")
