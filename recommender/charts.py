@@ -1,6 +1,6 @@
 """Curves of a run as points of an SVG path, so that a page needs no script to draw them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ def draw_line(title: str, values: Sequence[float]) -> Chart | None:
     )
 
 
-def draw_history(history: Sequence[dict[str, Any]], titles: dict[str, str]) -> list[Chart]:
+def draw_history(history: Sequence[dict[str, Any]], titles: Mapping[str, Any]) -> list[Chart]:
     """Return loss and metric of each phase of a run, in the order of the phases.
 
     `titles` gives the words for "loss" and "metric"; a phase's own name stands before them.

@@ -64,12 +64,15 @@ def train_model() -> None:
 
 @shared_task(name=queue.SWEEP_TRAINING_RUNS, soft_time_limit=60, time_limit=90, **_RETRY)
 def sweep_training_runs() -> None:
-    """Nudge a worker for runs that wait or have lost theirs, and for a candidate that the gate can judge now."""
+    """Nudge a worker for what was lost or waits: runs, texts without a vector, a candidate that the gate can judge."""
     from recommender.selectors.gate import find_candidate_to_judge
     from recommender.selectors.training import find_waiting_run
+    from recommender.selectors.vectors import lacks_vectors
 
     if find_waiting_run() is not None:
         train_model.apply_async(queue=queue.GPU, expires=float(settings.SWEEP_SECONDS))
+    if lacks_vectors():
+        compute_text_vectors.apply_async(queue=queue.GPU, expires=float(settings.SWEEP_SECONDS))
     if settings.ACTIVATION_GATE and find_candidate_to_judge(
         needed=settings.ACTIVATION_GATE_MIN_EVENTS
     ):
@@ -90,6 +93,6 @@ def judge_candidate() -> None:
 @shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)
 def compute_text_vectors() -> None:
     """Encode the texts of items that have no vector yet, in batches that are stored one by one."""
-    from recommender.pipeline.vectors import compute_vectors
+    from recommender.pipeline.vectors import compute_vectors_once
 
-    compute_vectors()
+    compute_vectors_once()

@@ -35,7 +35,7 @@ class Imported:
 
 
 def import_folder(
-    data: DataFolder, *, slug: str, on_learners: Callable[[int], None] = lambda _count: None
+    data: DataFolder, *, slug: str, on_learners: Callable[[int], object] = lambda _count: None
 ) -> Imported:
     """Bring a data folder into the database, in batches; test rows (`part`) stay out.
 

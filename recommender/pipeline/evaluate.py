@@ -74,7 +74,7 @@ def evaluate_folder(
     *,
     slug: str,
     limit: int | None = None,
-    on_learners: Callable[[int], None] = lambda _count: None,
+    on_learners: Callable[[int], object] = lambda _count: None,
 ) -> dict[str, Any]:
     """Measure the active version on the test rows of an imported folder.
 

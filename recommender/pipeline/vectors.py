@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.core.cache import cache
 
 from content.selectors import list_missing_vectors, read_texts
 from content.services import compute_text_hashes, store_vectors
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 256
 DEFAULT_ENCODER: Final = "all-MiniLM-L6-v2"
+
+_LOCK: Final = "text-vectors"
+_LOCK_SECONDS: Final = (
+    300  # far longer than a batch takes; a killed worker's work waits no longer than this
+)
 
 OnProgress = Callable[[int, int], None]
 
@@ -39,22 +45,22 @@ def compute_vectors(*, on_progress: OnProgress | None = None) -> int:
     """Encode every text that has no vector of the current encoder, and return how many got one.
 
     `on_progress(done, all)` is told after each batch and may raise to end the work; what is stored stays. Safe to run
-    twice and at once: a batch that somebody else has stored meanwhile is passed over.
+    twice and at once: what somebody else has stored meanwhile is passed over.
     """
     encoder = load_encoder()
     compute_text_hashes()
-    _mend_hashes(encoder.hash)
     done, total = 0, len(list_missing_vectors(encoder.hash))
     stored = 0
     while missing := list_missing_vectors(encoder.hash, limit=BATCH):
         texts = read_texts([row.item_id for row in missing])
-        wanted = {row.text_hash for row in missing} & texts.keys()
-        if not wanted:
-            # Changed since they were listed: whoever changed them has sent a message of its own.
+        keys = sorted({row.text_hash for row in missing} & texts.keys())
+        stale = [row.item_id for row in missing if row.text_hash not in texts]
+        # A hash that no longer is that of its item's text would never get a vector.
+        if not compute_text_hashes(stale) and not keys:
             break
-        keys = sorted(wanted)
-        vectors = encoder.encode([texts[key] for key in keys])
-        stored += store_vectors(encoder.hash, dict(zip(keys, vectors, strict=True)))
+        if keys:
+            vectors = encoder.encode([texts[key] for key in keys])
+            stored += store_vectors(encoder.hash, dict(zip(keys, vectors, strict=True)))
         done += len(keys)
         logger.info("text vectors", extra={"done": done, "of": max(done, total)})
         if on_progress is not None:
@@ -62,11 +68,15 @@ def compute_vectors(*, on_progress: OnProgress | None = None) -> int:
     return stored
 
 
-def _mend_hashes(encoder: str) -> None:
-    """Bring hashes up to date that no longer are those of their item's text, or no vector would ever fit them."""
-    missing = list_missing_vectors(encoder)
-    for start in range(0, len(missing), 2_000):
-        page = missing[start : start + 2_000]
-        texts = read_texts([row.item_id for row in page])
-        if stale := [row.item_id for row in page if row.text_hash not in texts]:
-            compute_text_hashes(stale)
+def compute_vectors_once() -> int:
+    """As `compute_vectors`, unless another worker is at it: two would encode the same batches. For messages."""
+    if not cache.add(_LOCK, "", timeout=_LOCK_SECONDS):
+        return 0
+    try:
+        return compute_vectors(on_progress=lambda _done, _all: _keep_lock())
+    finally:
+        cache.delete(_LOCK)
+
+
+def _keep_lock() -> None:
+    cache.touch(_LOCK, timeout=_LOCK_SECONDS)

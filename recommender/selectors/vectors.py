@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef
+
 from content.models import Item, TextVector
 
 
@@ -11,6 +13,13 @@ class VectorCount(NamedTuple):
     encoder: str
     encoded: int
     texts: int
+
+
+def lacks_vectors() -> bool:
+    """Tell whether a text has no vector of the encoder that was used last, or no hash yet."""
+    encoder = TextVector.objects.order_by("-pk").values_list("encoder", flat=True).first() or ""
+    known = TextVector.objects.filter(text_hash=OuterRef("text_hash"), encoder=encoder)
+    return Item.objects.filter(~Exists(known)).exists()
 
 
 def count_vectors() -> VectorCount:

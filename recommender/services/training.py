@@ -56,7 +56,7 @@ def cancel_training(*, run_id: int) -> TrainingRun:
     run = TrainingRun.objects.select_for_update().get(pk=run_id)
     if run.status == Status.QUEUED:
         run.status, run.cancel_requested = Status.CANCELLED, True
-        run.finished_at = Now()  # type: ignore[assignment]
+        run.finished_at = Now()
         run.save(update_fields=["status", "cancel_requested", "finished_at"])
         run.refresh_from_db()
     elif run.status == Status.RUNNING:
