@@ -158,7 +158,7 @@ def test_an_operator_retrains_and_watches(
     page = visit(olga).page
     page.click("text=Training runs")
     page.click("text=Retrain")
-    run = wait_until(lambda: TrainingRun.objects.first(), what="for the run")
+    run = wait_until(TrainingRun.objects.first, what="for the run")
     assert isinstance(run, TrainingRun)
     page.goto(f"/admin/recommender/trainingrun/{run.pk}/change/")
     page.wait_for_selector("text=succeeded", timeout=180_000)

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from content.markdown import to_plain_text
 from web.icons import ICONS, LOGO
@@ -71,8 +71,7 @@ def share(part: float | None, whole: float | None) -> float:
 @register.filter
 def minutes(value: float | None) -> str:
     """A typical attention time, as people say it."""
-    count = max(1, round(value or 0))
-    return ngettext("%(count)s min", "%(count)s min", count) % {"count": count}
+    return _("%(count)s min") % {"count": max(1, round(value or 0))}
 
 
 @register.filter
