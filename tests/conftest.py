@@ -25,6 +25,14 @@ def django_db_modify_db_settings() -> None:
     ensure_servers()
 
 
+@pytest.fixture(autouse=True)
+def plain_settings(settings: Any) -> None:
+    """Static files by their own names, which need no collecting; passwords that cost nothing."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets, which is not part of the project."""

@@ -209,6 +209,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "common.addresses.client_address"
 AXES_LOCKOUT_TEMPLATE = "web/lockout.html"
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"

@@ -90,10 +90,3 @@ def run_import(db: None) -> Callable[..., tuple[int, str]]:
         return 0, out.getvalue()
 
     return run
-
-
-@pytest.fixture
-def plain_static_files(settings: Any) -> None:
-    """Pages name their assets without the manifest that only `collectstatic` makes."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -95,7 +95,6 @@ def list_get_addresses() -> list[str]:
     return sorted(addresses)
 
 
-@pytest.mark.usefixtures("plain_static_files")
 def test_no_get_shows_the_key_to_a_learner(
     api: Api, enrolled: Any, exercise: Item, quiz: Item, lesson: Item
 ) -> None:

@@ -12,8 +12,6 @@ from django.urls import reverse
 from content import services
 from content.models import Concept, Course, Item
 
-pytestmark = pytest.mark.usefixtures("plain_static_files")
-
 
 @pytest.fixture
 def admin_of(client: Client) -> Callable[[Any], Client]:

@@ -91,9 +91,3 @@ def dirt() -> Callable[[Any], int]:
         return sum(LearnerState.objects.filter(learner=person).values_list("dirty_seq", flat=True))
 
     return read
-
-
-@pytest.fixture(autouse=True)
-def fast_passwords(settings: Any) -> None:
-    """Hashing is slow on purpose, and these tests make many people."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
