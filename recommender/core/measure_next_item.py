@@ -28,7 +28,8 @@ from recommender.core.measure_common import (
 from recommender.core.readers import TEST, TRAIN, VALID, DataFolder, read_folder
 from recommender.core.scoring import scorer
 from recommender.core.serving import BoundRecommender, Recommender
-from recommender.core.training import Split, train
+from recommender.core.split import Split
+from recommender.core.training import train
 
 
 def measure_next_item(options: Options) -> None:

@@ -26,10 +26,11 @@ from recommender.core.measure_common import (
 )
 from recommender.core.readers import DataFolder, read_folder
 from recommender.core.serving import predict_batch
+from recommender.core.split import Split
 from recommender.core.success import WIDE_MEMORY, SuccessModel
 from recommender.core.success_baselines import SuccessBaselines
 from recommender.core.success_training import predict_answers
-from recommender.core.training import Split, train, train_success
+from recommender.core.training import train, train_success
 
 FIRST_ROW_EVERY = 200
 """Rows with order divisible by this are not scored (the protocol's)."""

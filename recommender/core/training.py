@@ -21,9 +21,8 @@ from recommender.core.catalogue import Catalogue
 from recommender.core.config import ModelConfig, TrainConfig
 from recommender.core.device import pick
 from recommender.core.errors import BadDataError, Cancelled
-from recommender.core.evaluation import Cases, cases_at, rank_cases
+from recommender.core.evaluation import rank_cases
 from recommender.core.events import EventLog
-from recommender.core.features import arrived_in_order, first_meeting, is_answer, select_events
 from recommender.core.fitting import fit_linear, fit_mixture
 from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
@@ -31,26 +30,17 @@ from recommender.core.model import NextItemModel
 from recommender.core.next_item import NextItemTask, Window
 from recommender.core.progress import Progress
 from recommender.core.serving import BoundRecommender, Parts, Recommender
+from recommender.core.split import Split, hold_out
 from recommender.core.success import SuccessConfig, SuccessModel
 from recommender.core.success_training import Chunk, SuccessTask, area, fit_platt
 from recommender.core.warm_start import start_from as continue_from
 
 MIN_ANSWERS = 20
 """With fewer answers there is no success head."""
+FEW_CASES = 2000
+"""With fewer validation cases their mean jumps so much that patience is doubled."""
 BLIND_EPOCHS = 10
 """Epochs where nothing is held out to tell when to stop."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """What is learned from and what is validated on."""
-
-    train: EventLog  # events the next-item part may learn from
-    valid_log: EventLog  # histories of the validation cases
-    valid: Cases
-    answers: EventLog  # graded answers only
-    success_train: NDArray[np.int64]  # learners
-    success_valid: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -61,38 +51,6 @@ class TrainResult:
     seconds: float
     interactions_per_second: float
     parameters: int
-
-
-def hold_out(log: EventLog, config: TrainConfig) -> Split:
-    """Keeps for validation the last new item of some learners, and the answers of others.
-
-    Events received after later ones are left out, so that every training example had been received
-    before its target.
-    """
-    log = select_events(log, arrived_in_order(log))
-    rng = np.random.default_rng(config.seed)
-    first = first_meeting(log)
-    learner = log.learner_of_event()
-    met = np.bincount(learner[first], minlength=log.learners)
-    able = np.flatnonzero(met >= 3)
-    count = min(config.validation, max(1, log.learners // 5), len(able))
-    chosen = np.sort(rng.choice(able, count, replace=False)) if count else able
-    last = np.full(log.learners, -1, dtype=np.int64)
-    last[learner[first]] = np.flatnonzero(first)  # the last assignment of a learner stays
-    keep = np.ones(len(log), dtype=bool)
-    for who in chosen:
-        keep[last[who] : log.offsets[who + 1]] = False
-    answers = select_events(log, is_answer(log))
-    having = np.flatnonzero(np.diff(answers.offsets) > 0)
-    held = rng.permutation(having)[: min(len(having) // 5, config.validation)]
-    return Split(
-        train=select_events(log, keep),
-        valid_log=log,
-        valid=cases_at(log, last[chosen]),
-        answers=answers,
-        success_train=np.setdiff1d(having, held),
-        success_valid=np.sort(held),
-    )
 
 
 def choose_model(log: EventLog) -> ModelConfig:
@@ -254,7 +212,10 @@ class _Run:
         )
         loop: Loop[Window] = Loop(
             model,
-            self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
+            replace(
+                self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
+                patience=config.patience * (2 if len(split.valid) < FEW_CASES else 1),
+            ),
             phase="attention",
             checkpoint=self.checkpoint,
             on_progress=self.on_progress,

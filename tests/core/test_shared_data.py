@@ -16,7 +16,8 @@ from recommender.core.metrics import ndcg
 from recommender.core.readers import TEST, TRAIN, VALID, read_folder
 from recommender.core.scoring import scorer
 from recommender.core.serving import Recommender
-from recommender.core.training import Split, train
+from recommender.core.split import Split
+from recommender.core.training import train
 
 pytestmark = pytest.mark.shared
 

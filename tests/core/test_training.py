@@ -16,7 +16,8 @@ from recommender.core.errors import BadDataError, Cancelled
 from recommender.core.events import EventLog
 from recommender.core.progress import Progress
 from recommender.core.serving import Recommender
-from recommender.core.training import TrainResult, hold_out
+from recommender.core.split import hold_out
+from recommender.core.training import TrainResult
 from tests.core.conftest import make_catalogue, make_log, tiny_config
 
 Train = Callable[..., TrainResult]
