@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 REST: Final = timedelta(days=1)
 """What was completed isn't offered again before this, whatever the reason."""
-FIRST_REVIEW: Final = timedelta(days=3)
+FIRST_REVIEW: Final = timedelta(days=7)
 LONGEST_REVIEW: Final = timedelta(days=96)
 WRONG_IN_A_ROW: Final = 3
 """So many wrong answers on a concept, without a right one since, and she is failing at it."""
+CONCEPTS_HELPED: Final = 3
+REMEDIES: Final = 2
+"""At a time so many failing concepts are helped with, each with so many items: a list of remedies is no list."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,15 @@ class Remedy:
     concept: int
     failing: int
     answers: tuple[Answer, ...]
+    recency: int = 0  # 0 = the concept that failed last
+
+    def weigh(self, *, gradable: bool) -> float:
+        """How urgent it is: reading comes before being tested, the last failure before earlier ones.
+
+        The steps are so large that no affinity and no value of practice (`core.ranking`) turns them round.
+        """
+        strength = 1.15 if gradable else 1.5
+        return strength if self.recency == 0 else strength / (1 + self.recency)
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class Standing:
 
     eligible: NDArray[np.bool_]  # [V]
     missing: NDArray[np.int64]  # [V] number of unmet prerequisite concepts
-    remedial: NDArray[np.float32]  # [V] 0 = no remedy
+    remedial: NDArray[np.float32]  # [V] urgency, 0 = no remedy
     assigned: NDArray[np.bool_]  # [V] by a teacher
     pinned: NDArray[np.bool_]  # [V] by a teacher
     review: NDArray[np.bool_]  # [V] completed before and due again
@@ -131,7 +143,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     Eligible is what is published, in a course she is enrolled in, not banned by a teacher, not known to her, not
     put off within a day, and not completed, until it is due again.
 
-    Due again: an exercise or quiz answered right n times is due 3 · 2^(n-1) days after the last time (at most
+    Due again: an exercise or quiz answered right n times is due 7 · 2^(n-1) days after the last time (at most
     96); other items don't become due by time. Whatever teaches a prerequisite of a concept that she is failing at
     is due as a remedy one day after she completed it, if the last wrong answer came later.
 
@@ -167,9 +179,8 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         failing=failing,
     )
     remedial = np.zeros(outline.rows, dtype=np.float32)
-    for row in remedies:
-        # Reading about it again comes before being tested on it again.
-        remedial[row] = 0.8 if outline.gradable[row] else 1.0
+    for row, remedy in remedies.items():
+        remedial[row] = remedy.weigh(gradable=bool(outline.gradable[row]))
     open_again = completed & (due | (remedial > 0))
     return Standing(
         eligible=offered & ~hidden & (~completed | open_again),
@@ -247,36 +258,38 @@ def _find_remedies(
     met: NDArray[np.bool_],
     failing: Mapping[int, list[Answer]],
 ) -> dict[int, Remedy]:
-    """Items that teach what a failing concept builds on.
+    """Items that teach what a failing concept builds on, the concept that failed last first.
 
     Unmet direct prerequisites first, else the direct ones that count as met (she may have forgotten); where nothing
-    on them can be studied now, because something before them is missing or was completed today, what they build on.
+    on them can be studied now, because it was completed today, what they build on. Of those, lessons before exercises,
+    what lacks nothing before what does, in the order of the course.
     """
     done_at = {entry.item: entry.completed_at for entry in situation.progress}
+    latest = sorted(failing, key=lambda concept: failing[concept][-1].at, reverse=True)
     found: dict[int, Remedy] = {}
-    for concept, answers in failing.items():
+    for recency, concept in enumerate(latest[:CONCEPTS_HELPED]):
+        answers = failing[concept]
         itself = outline.rows_of_concept[concept]
         level = outline.prerequisites.get(concept, frozenset())
         visited: set[int] = set()
-        while level - visited:
+        rows: dict[int, int] = {}
+        while level - visited and not rows:
             visited |= level
             unmet = {one for one in level if not met[one]}
             for group in (unmet, level - unmet):
-                rows = {
+                rows = rows or {
                     int(row): one
                     for one in sorted(group)
                     for row in np.setdiff1d(outline.rows_of_concept.get(one, itself), itself)
                     if allowed[row]
-                    and missing[row] == 0
                     and _not_taken_since(done_at.get(int(outline.item_ids[row])), answers)
                 }
-                if rows:
-                    break
-            if rows:
-                for row, one in rows.items():
-                    found.setdefault(row, Remedy(one, concept, tuple(answers)))
-                break
             level = frozenset().union(*(outline.prerequisites.get(p, ()) for p in level))
+        best = sorted(
+            rows, key=lambda row: (missing[row] > 0, outline.gradable[row], outline.order[row], row)
+        )
+        for row in best[:REMEDIES]:
+            found.setdefault(row, Remedy(rows[row], concept, tuple(answers), recency))
     return found
 
 

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 PREDICTED: Final = 200
 """P(correct) is predicted for so many exercises a learner: the best by affinity."""
 
+PRACTICE_UNKNOWN: Final = 0.6
+"""What a lesson is worth beside exercises, of which the best is worth 1 (`core.ranking.practice_value`).
+
+On the demo class: at 0.5 a tenth of the first ten are lessons, at 0.6 an eighth, at 0.7 a fifth, and the target of a learner
+who says "too hard" moves the first five alike.
+"""
+
 
 @dataclass(frozen=True)
 class _Bound:
@@ -208,12 +215,14 @@ def _rank(
 ) -> Ranking:
     """Rank one learner's candidates; the slate's key seeds what is drawn, so that it can be drawn again."""
     outline = loaded.outline
+    # The model learns which item is met next, each item once: of what is due again its affinity says nothing.
+    first = np.where(standing.review, np.float32(-np.inf), affinity)
     candidates = as_candidates(
-        outline, standing, place=outline.order, affinity=affinity, success=success
+        outline, standing, place=outline.order, affinity=first, success=success
     )
     ranking = rank(
         candidates,
-        config=RankingConfig(epsilon=settings.EXPLORATION_RATE),
+        config=RankingConfig(epsilon=settings.EXPLORATION_RATE, practice_unknown=PRACTICE_UNKNOWN),
         target_success=target,
         rng=np.random.default_rng(key.int),
         explore=not (candidates.assigned & standing.eligible).any(),
@@ -269,7 +278,8 @@ def _make_entries(
         found = common_reasons(outline, standing, row)
         if row == explored:
             found.append(reasons.from_exploration())
-        found += cited[place]
+        if not again[place]:
+            found += cited[place]
         if known:
             found.append(reasons.from_success(predicted))
         entries.append(

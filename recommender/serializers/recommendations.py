@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.api.fields import Text
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -15,15 +16,6 @@ class StrictUUIDField(serializers.UUIDField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid", value=data)
-        return super().to_internal_value(data)
-
-
-class StrictCharField(serializers.CharField):
-    """Text, and not a number that looks like it."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid")
         return super().to_internal_value(data)
 
 
@@ -91,7 +83,7 @@ class FeedbackSerializer(serializers.Serializer[Any]):
     )
     item = serializers.SlugField(max_length=100, help_text=_("An item of the slate."))
     signal = serializers.ChoiceField(choices=Feedback.Signal.choices)
-    comment = StrictCharField(
+    comment = Text(
         required=False, allow_blank=True, default="", max_length=2000, trim_whitespace=False
     )
 

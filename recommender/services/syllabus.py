@@ -130,12 +130,16 @@ def as_candidates(
     affinity: NDArray[np.float32] | None,
     success: NDArray[np.float64] | None,
 ) -> Candidates:
-    """The standing as the core's ranking reads it. A teacher's word is stronger than missing prerequisites."""
+    """The standing as the core's ranking reads it.
+
+    A teacher's word is stronger than missing prerequisites, and so is a remedy: she has been at what builds on it.
+    """
     wanted = standing.assigned | standing.pinned
+    called_for = wanted | (standing.remedial > 0)
     return Candidates(
         eligible=standing.eligible,
         course=outline.course_ids,
-        missing_prerequisites=np.where(wanted, 0, standing.missing),
+        missing_prerequisites=np.where(called_for, 0, standing.missing),
         remedial=standing.remedial.astype(np.float64),
         assigned=wanted,
         syllabus=place,

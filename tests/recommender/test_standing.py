@@ -90,7 +90,7 @@ def test_a_finished_lesson_is_not_offered_again(outline: Outline) -> None:
 
 @pytest.mark.parametrize(
     ("right", "days", "due"),
-    [(1, 2.9, False), (1, 3, True), (2, 5.9, False), (2, 6, True), (9, 95, False), (9, 96, True)],
+    [(1, 6.9, False), (1, 7, True), (2, 13, False), (2, 14, True), (9, 95, False), (9, 96, True)],
 )
 def test_an_exercise_is_due_again_at_growing_distances(
     outline: Outline, right: int, days: float, due: bool
@@ -176,9 +176,18 @@ def test_what_was_completed_today_rests_and_what_is_before_it_helps(outline: Out
     assert chosen(outline, standing.remedial > 0) == {LESSON_1, EXERCISE_1}
 
 
-def test_a_blocked_prerequisite_gives_way_to_what_blocks_it(outline: Outline) -> None:
+def test_a_direct_prerequisite_helps_even_where_something_before_it_is_missing(
+    outline: Outline,
+) -> None:
     standing = stand(outline, answers=wrong(EXERCISE_3))
-    assert chosen(outline, standing.remedial > 0) == {LESSON_1, EXERCISE_1}
+    assert chosen(outline, standing.remedial > 0) == {LESSON_2, EXERCISE_2}
+
+
+def test_the_last_failure_is_helped_with_first(outline: Outline) -> None:
+    answers = (*wrong(EXERCISE_2, ago=DAY), *wrong(EXERCISE_3))
+    standing = stand(outline, answers=answers)
+    urgency = {item: standing.remedial[outline.row_of[item]] for item in (LESSON_1, LESSON_2)}
+    assert urgency[LESSON_2] > urgency[LESSON_1] > 0
 
 
 def test_a_concept_without_prerequisites_has_no_remedy(outline: Outline) -> None:
