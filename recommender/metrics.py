@@ -1,58 +1,125 @@
-"""What Prometheus reads of refresh: in workers what was done, in the web process how far behind the slates are."""
+"""What Prometheus reads of refresh, whichever process it asks.
 
+Workers run in many processes on many machines and answer no HTTP. So they count in the cache that all share, and
+the web process shows those counts, beside what it asks of the database. A cache that was emptied counts from 0 again,
+which Prometheus takes for a restart.
+"""
+
+import logging
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
+from django.core.cache import cache
 from django.db import DatabaseError
-from prometheus_client import REGISTRY, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
-BATCHES: Final = Counter("attune_refresh_batches", "Batches of learners refreshed.")
-LEARNERS: Final = Counter("attune_refresh_learners", "Slates written by refresh.")
-FAILED_LEARNERS: Final = Counter(
-    "attune_refresh_failed_learners", "Learners whose slate could not be computed."
-)
-SECONDS: Final = Histogram(
-    "attune_refresh_batch_seconds",
-    "Seconds from the claim of a batch to its slates.",
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
-)
+logger = logging.getLogger(__name__)
+
+BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds, in seconds; one more bucket takes what is slower."""
+_BATCHES, _LEARNERS, _FAILED, _MILLISECONDS = "batches", "learners", "failed", "milliseconds"
+_IN_BUCKET: Final = tuple(f"bucket{number}" for number in range(len(BUCKETS) + 1))
+_KEYS: Final = (_BATCHES, _LEARNERS, _FAILED, _MILLISECONDS, *_IN_BUCKET)
 
 
 def observe_batch(*, learners: int, seconds: float) -> None:
     """Count a batch that was written."""
-    BATCHES.inc()
-    LEARNERS.inc(learners)
-    SECONDS.observe(seconds)
+    _add(
+        {
+            _BATCHES: 1,
+            _LEARNERS: learners,
+            _MILLISECONDS: round(1000 * seconds),
+            _IN_BUCKET[bisect_left(BUCKETS, seconds)]: 1,
+        }
+    )
 
 
-class FreshnessCollector:
-    """How many learners wait for a newer slate, and for how long; asked of the database at each scrape."""
+def observe_failure() -> None:
+    """Count a learner whose slate could not be computed."""
+    _add({_FAILED: 1})
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("attune_stale_learners", "Learners who wait for a newer slate.")
-        yield GaugeMetricFamily(
-            "attune_stale_seconds", "Seconds since the last change of who waits longest."
-        )
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+class RefreshCollector(Collector):
+    """How far behind the slates are, and what refresh has done, asked at each scrape."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Names only: registering must not ask any server."""
+        yield from (*_gauges(), *_counters({}))
+
+    def collect(self) -> Iterator[Metric]:
         from recommender.selectors.freshness import measure_lag
 
+        # A server that is away takes its own metrics with it and not the others.
         try:
-            waiting, seconds = measure_lag()
-        except DatabaseError:
-            # The other metrics are needed most when the database is away.
-            return
-        for family, value in zip(self.describe(), (waiting, seconds), strict=True):
-            family.add_metric([], value)
-            yield family
+            yield from _gauges(*measure_lag())
+        except DatabaseError as error:
+            logger.warning("no metrics of the database", extra={"error": str(error)})
+        try:
+            counts = cache.get_many([_name(key) for key in _KEYS])
+        except Exception as error:  # whatever the cache's client raises
+            logger.warning("no metrics of the cache", extra={"error": str(error)})
+        else:
+            yield from _counters({key: counts.get(_name(key), 0) for key in _KEYS})
 
 
 def register_collector() -> None:
-    """Have the freshness of slates in this process's metrics; a second time changes nothing."""
+    """Have these metrics in this process's registry; a second time changes nothing."""
     if not _registered:
-        _registered.append(FreshnessCollector())
+        _registered.append(RefreshCollector())
         REGISTRY.register(_registered[0])
 
 
-_registered: list[FreshnessCollector] = []
+_registered: list[RefreshCollector] = []
+
+
+def _gauges(waiting: int | None = None, seconds: float | None = None) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "attune_stale_learners", "Learners who wait for a newer slate.", value=waiting
+    )
+    yield GaugeMetricFamily(
+        "attune_stale_seconds",
+        "Seconds since the last change of who waits longest.",
+        value=seconds,
+    )
+
+
+def _counters(counts: dict[str, int]) -> Iterator[Metric]:
+    yield CounterMetricFamily(
+        "attune_refresh_batches",
+        "Batches of learners refreshed.",
+        value=counts.get(_BATCHES),
+    )
+    yield CounterMetricFamily(
+        "attune_refresh_learners", "Slates written by refresh.", value=counts.get(_LEARNERS)
+    )
+    yield CounterMetricFamily(
+        "attune_refresh_failed_learners",
+        "Learners whose slate could not be computed.",
+        value=counts.get(_FAILED),
+    )
+    bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+    filled = list(accumulate(counts.get(key, 0) for key in _IN_BUCKET))
+    yield HistogramMetricFamily(
+        "attune_refresh_batch_seconds",
+        "Seconds from the claim of a batch to its slates.",
+        buckets=list(zip(bounds, filled, strict=True)) if counts else None,
+        sum_value=counts.get(_MILLISECONDS, 0) / 1000 if counts else None,
+    )
+
+
+def _add(amounts: dict[str, int]) -> None:
+    try:
+        for key, amount in amounts.items():
+            if not cache.add(_name(key), amount, timeout=None):
+                cache.incr(_name(key), amount)
+    except Exception as error:  # counting must never cost a slate
+        logger.warning("refresh not counted", extra={"error": str(error)})
+
+
+def _name(key: str) -> str:
+    return f"refresh-metrics:{key}"

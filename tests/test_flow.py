@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.flow, pytest.mark.django_db(transaction=True)]
 
 API = "/api/v1"
 LEASE_SECONDS = 10
+QUIET = 3
+"""Seconds after which a worker surely looks for a changed catalogue again: not more often than pays."""
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def hold_batches() -> Iterator[None]:
         other,
         other.cursor() as cursor,
     ):
-        cursor.execute("LOCK TABLE content_textvector IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE content_prerequisite IN ACCESS EXCLUSIVE MODE")
         yield
 
 
@@ -151,7 +153,7 @@ def wait_for_held() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "
-                "'content_textvector'::regclass"
+                "'content_prerequisite'::regclass"
             )
             return bool(cursor.fetchone()[0])
 
@@ -174,9 +176,7 @@ def test_an_event_in_the_middle_of_a_refresh_ends_in_a_second_slate(
     worker: Any, algebra: SimpleNamespace, browser: Client, alice: Any
 ) -> None:
     browser.wait_for_fresh()
-    time.sleep(
-        1
-    )  # the worker looks for a changed catalogue at every batch, but not more often than pays
+    time.sleep(1)
     with hold_batches():
         browser.send("completed", "letters-lesson")
         wait_for_held()
@@ -305,7 +305,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch(
     browser.wait_for_fresh()
     processes.stop(worker)
     victim = processes.start_worker("victim", beat=False)
-    time.sleep(1)
+    time.sleep(QUIET)
     with hold_batches():
         browser.send("completed", "letters-lesson")
         wait_for_held()

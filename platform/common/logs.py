@@ -16,7 +16,13 @@ def configure(*, level: str, json: bool) -> dict[str, Any]:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: Any = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(
+            # The default formatter prints every local variable: people's data, at seconds a traceback.
+            colors=False,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     last: list[Any] = [structlog.processors.format_exc_info, renderer] if json else [renderer]
     structlog.configure(

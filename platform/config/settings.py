@@ -12,6 +12,8 @@ from common.servers import ROOT, find_servers, home
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import env
 
@@ -135,7 +137,13 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": SERVERS.redis_url,
         "KEY_PREFIX": "attune",
-        "OPTIONS": {"socket_connect_timeout": 0.1, "socket_timeout": 0.5},
+        "OPTIONS": {
+            "socket_connect_timeout": 0.1,
+            "socket_timeout": 0.5,
+            # One more try at once, for a connection that died in the pool; the library's own three tries wait
+            # seconds between them, which a request must not while the broker is away.
+            "retry": Retry(NoBackoff(), 1),
+        },
     }
 }
 

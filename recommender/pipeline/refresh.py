@@ -126,7 +126,7 @@ def refresh_claimed(
         if len(learner_ids) == 1:
             logger.exception("slate not computed", extra={"learner": learner_ids[0]})
             renew_claims(worker=worker, learner_ids=learner_ids, lease_seconds=POISON_SECONDS)
-            metrics.FAILED_LEARNERS.inc()
+            metrics.observe_failure()
             return Refreshed(failed=set(learner_ids))
         logger.warning("batch failed, trying its halves", exc_info=True)
         half = len(learner_ids) // 2

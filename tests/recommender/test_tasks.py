@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from common import queue
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from learners.models import LearnerState
+from recommender.metrics import observe_batch, observe_failure
 from recommender.models import Activation, ModelVersion, Slate
 from recommender.selectors.freshness import (
     count_waiting,
@@ -146,13 +149,41 @@ def test_old_slates_are_pruned_but_never_the_newest(alice: Any, group: Any, refr
     assert prune_slates(now=now, days=90) == 0
 
 
-def test_the_freshness_of_slates_is_a_metric(
-    alice: Any, group: Any, settings: Any, client: Any
-) -> None:
-    from prometheus_client import REGISTRY
-
+def test_the_freshness_of_slates_is_a_metric(alice: Any, group: Any) -> None:
     assert REGISTRY.get_sample_value("attune_stale_learners") == LearnerState.objects.count() > 0
-    assert REGISTRY.get_sample_value("attune_stale_seconds") >= 0
+    assert (REGISTRY.get_sample_value("attune_stale_seconds") or 0) > 0
+
+
+def test_what_workers_did_is_read_in_any_process(
+    alice: Any, group: Any, refresh: Any, client: Any
+) -> None:
+    cache.clear()
+    stored = len(refresh().stored)
+    observe_batch(learners=3, seconds=0.3)
+    observe_batch(learners=1, seconds=700)
+    observe_failure()
+
+    def read(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(f"attune_refresh_{name}", labels)
+
+    assert read("batches_total") == 3
+    assert read("learners_total") == stored + 4
+    assert read("failed_learners_total") == 1
+    assert read("batch_seconds_count") == 3
+    assert read("batch_seconds_bucket", le="60.0") == 2
+    assert (read("batch_seconds_sum") or 0) >= 700.3
     body = client.get("/metrics").content.decode()
+    assert "attune_refresh_batches_total 3.0" in body
     assert "attune_stale_learners" in body
-    assert "attune_refresh_batch_seconds_bucket" in body
+
+
+def test_metrics_of_a_server_that_is_away_are_left_out(
+    settings: Any, alice: Any, group: Any, refresh: Any
+) -> None:
+    """And a refresh goes on without being counted."""
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert refresh().stored
+    assert REGISTRY.get_sample_value("attune_refresh_batches_total") is None
+    assert REGISTRY.get_sample_value("attune_stale_learners") == 0
