@@ -27,6 +27,9 @@ FORBIDDEN = ("torch", "transformers", "recommender.pipeline", "recommender.core.
 # Reads requests as JSON from its input, and prints what became of them and which modules it had to load.
 ASK = """
 import io, json, sys
+from django.conf import settings
+# By their own names: what is served under names with a hash has to be collected first.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 from config.wsgi import application
 asked = json.load(sys.stdin)
 answers = []

@@ -1,12 +1,6 @@
 """A person's own account: what she has done, everything stored of her, and leaving for good."""
 
-import json
-from collections.abc import Iterable, Iterator
-from typing import Any
-
-from common.privacy import registered_personal_data
 from django.contrib.auth import logout
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +14,7 @@ from rest_framework.views import APIView
 
 from learners.api.permissions import person_of
 from learners.selectors import list_learner_courses, read_activity, summarise_progress
+from learners.selectors.export import write_export
 from learners.serializers.people import ConfirmSerializer, MeSerializer, ProgressSerializer
 from learners.services.accounts import erase_person, update_account
 
@@ -78,32 +73,7 @@ class ExportView(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         return StreamingHttpResponse(
-            _document(person_of(request).pk),
+            write_export(user_id=person_of(request).pk),
             content_type="application/json",
             headers={"Content-Disposition": 'attachment; filename="attune.json"'},
         )
-
-
-def _document(user_id: int) -> Iterator[str]:
-    """The export piece by piece: a long history is never in memory at once."""
-    encode = DjangoJSONEncoder(ensure_ascii=False).encode
-    before = "{"
-    for entry in registered_personal_data():
-        yield f"{before}{json.dumps(entry.app)}: {{"
-        before, inner = "}, ", ""
-        for section, rows in entry.export(user_id):
-            yield f"{inner}{json.dumps(section)}: "
-            inner = ", "
-            yield from _rows(rows, encode)
-    yield "}}" if before != "{" else "{}"
-
-
-def _rows(rows: Any, encode: Any) -> Iterator[str]:
-    if isinstance(rows, dict | str) or not isinstance(rows, Iterable):
-        yield encode(rows)
-        return
-    before = "["
-    for row in rows:
-        yield before + encode(row)
-        before = ", "
-    yield "[]" if before == "[" else "]"

@@ -43,16 +43,6 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(autouse=True)
-def plain(settings: Any) -> None:
-    """Static files by their own names, which need no collecting; passwords that cost nothing."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def visit(chromium: Any, live_server: Any) -> Iterator[Callable[..., Visitor]]:
     """`visit(person, **context)` opens a page of one's own; at the end nothing may have been complained of."""

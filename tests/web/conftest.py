@@ -25,16 +25,6 @@ def group(alice: Any, bob: Any, algebra: SimpleNamespace) -> Any:
     return group
 
 
-@pytest.fixture(autouse=True)
-def plain(settings: Any) -> None:
-    """Static files by their own names, which need no collecting; and a password costs nothing."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def page() -> Callable[..., Client]:
     """A browser without scripts, signed in as a person (None: anonymous)."""

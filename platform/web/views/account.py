@@ -1,14 +1,9 @@
 """A person's own account: name, language, her data, and leaving."""
 
-import json
-from collections.abc import Iterable, Iterator
-
-from common.privacy import registered_personal_data
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
@@ -16,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from learners.selectors.export import write_export
 from learners.services.accounts import erase_person, update_account
 from web.forms import AccountForm, DeleteForm
 from web.requests import PageRequest, PersonRequest
@@ -59,7 +55,9 @@ def choose_language(request: PageRequest) -> HttpResponse:
 @require_GET
 def export(request: PersonRequest) -> StreamingHttpResponse:
     """Everything stored of her, as one JSON file, written while it is read."""
-    response = StreamingHttpResponse(_write(request.user.pk), content_type="application/json")
+    response = StreamingHttpResponse(
+        write_export(user_id=request.user.pk), content_type="application/json"
+    )
     name = f"attune-{request.user.pseudonym}-{timezone.now():%Y%m%d}.json"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -89,21 +87,3 @@ def _remember(response: HttpResponse, language: str) -> HttpResponse:
         samesite="Lax",
     )
     return response
-
-
-def _write(person_id: int) -> Iterator[str]:
-    encode = DjangoJSONEncoder(ensure_ascii=False).encode
-    yield "{"
-    for number, entry in enumerate(registered_personal_data()):
-        yield f"{',' if number else ''}\n{json.dumps(entry.app)}: {{"
-        for place, (section, rows) in enumerate(entry.export(person_id)):
-            yield f"{',' if place else ''}\n {json.dumps(section)}: "
-            if isinstance(rows, Iterable) and not isinstance(rows, str | dict):
-                yield "["
-                for index, row in enumerate(rows):
-                    yield f"{',' if index else ''}\n  {encode(row)}"
-                yield "]"
-            else:
-                yield encode(rows)
-        yield "}"
-    yield "}\n"
