@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from recommender.core.artefact import WEIGHTS, read_manifest
@@ -195,8 +195,9 @@ class _Work:
     def _finish(self, produced: Produced) -> None:
         try:
             finish_training(run_id=self.run.pk, worker=self.worker, produced=produced)
-        except BaseException:
-            # No row names these files, so nobody would ever remove them.
+        except (LostLease, DataError):
+            # No row names these files, so nobody would ever remove them. Not after an error of the connection: then
+            # the row may have been written.
             delete_version(produced.artefact)
             raise
 

@@ -17,8 +17,3 @@ def find_waiting_run() -> TrainingRun | None:
     if unfinished.filter(lease_until__gt=Now()).exists():
         return None
     return unfinished.first()
-
-
-def is_training() -> bool:
-    """Tell whether a run is queued or running."""
-    return TrainingRun.objects.filter(status__in=TrainingRun.UNFINISHED).exists()

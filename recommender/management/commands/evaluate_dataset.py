@@ -24,14 +24,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from recommender.core.errors import BadDataError
-        from recommender.core.readers import read_folder
+        from recommender.core.readers import TEST, read_folder
         from recommender.pipeline.evaluate import evaluate_folder
 
         folder: Path = options["folder"]
         slug = options["course"] or slugify(folder.resolve().name)
         try:
             data = read_folder(folder)
-            with tqdm(total=options["limit"], unit="learner", dynamic_ncols=True) as bar:
+            rows = 0 if data.part is None else int((data.part == TEST).sum())
+            total = min(options["limit"] or rows, rows)
+            with tqdm(total=total, unit="learner", dynamic_ncols=True) as bar:
                 report = evaluate_folder(
                     data, slug=slug, limit=options["limit"], on_learners=bar.update
                 )
