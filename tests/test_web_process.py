@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.conf import settings as configured
 from django.db import connection
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
 
@@ -122,11 +123,13 @@ def study(alice: Any, bob: Any) -> Course:
 
 @pytest.mark.django_db(transaction=True)
 def test_web_process_never_loads_torch(
-    study: Course, alice: Any, bob: Any, olga: Any, client: Any, api: Callable[..., Any]
+    study: Course, alice: Any, bob: Any, olga: Any, api: Callable[..., Any]
 ) -> None:
     def session(person: Any) -> dict[str, str]:
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-        return {"HTTP_COOKIE": f"sessionid={client.cookies['sessionid'].value}"}
+        # A client of its own, since signing in again would end the session before.
+        browser = Client()
+        browser.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        return {"HTTP_COOKIE": f"sessionid={browser.cookies['sessionid'].value}"}
 
     def token(person: Any) -> dict[str, str]:
         return {"HTTP_AUTHORIZATION": f"Token {AuthToken.objects.create(person)[1]}"}
