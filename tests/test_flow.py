@@ -176,7 +176,7 @@ def test_an_event_in_the_middle_of_a_refresh_ends_in_a_second_slate(
     worker: Any, algebra: SimpleNamespace, browser: Client, alice: Any
 ) -> None:
     browser.wait_for_fresh()
-    time.sleep(1)
+    time.sleep(QUIET)
     with hold_batches():
         browser.send("completed", "letters-lesson")
         wait_for_held()
