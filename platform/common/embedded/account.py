@@ -104,6 +104,7 @@ def remove_cluster(places: Places) -> None:
     """Delete the home's database for good; its server must have been stopped."""
     shutil.rmtree(places.cluster, ignore_errors=True)
     if places.as_root:
+        shutil.rmtree(_aside(places), ignore_errors=True)
         _record(places).unlink(missing_ok=True)
 
 
@@ -175,6 +176,10 @@ def _read_marker(places: Places) -> str:
         return ""
 
 
+def _aside(places: Places) -> Path:
+    return VAR / f"{places.key}.old"
+
+
 def _record(places: Places) -> Path:
     return VAR / f"{places.key}.json"
 
@@ -188,7 +193,7 @@ def _adopt_cluster(places: Places) -> None:
     """
     name, record = _read_marker(places), _record(places)
     if places.cluster.exists() and not is_adopted(places):
-        aside = VAR / f"{places.key}.old"
+        aside = _aside(places)
         shutil.rmtree(aside, ignore_errors=True)
         places.cluster.rename(aside)
         record.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Leases on a home's services: the first holder starts them, the last one's end stops them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,6 +105,8 @@ def discard(home: Path) -> None:
         account.remove_cluster(places)
         for path in places.valkey_data.iterdir():
             path.unlink()
+        if places.sockets != places.run:
+            shutil.rmtree(places.sockets, ignore_errors=True)
 
 
 def _ensure_keeper(places: Places) -> None:
