@@ -16,6 +16,7 @@ class ModelConfig:
     hidden: int = 128
     dropout: float = 0.2
     id_dropout: float = 0.05
+    text_beside_id: bool = True  # else text counts only where an item has no id vector
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.heads < 1 or self.width % self.heads:

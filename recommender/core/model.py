@@ -33,7 +33,9 @@ class ItemTable(nn.Module):
     """Vectors of the catalogue: ``x_i = W text_i + id_i``.
 
     Items with too few events (not `warm`) have ``id_i = 0`` and are placed by their text alone; id
-    dropout makes the model meet that case in training.
+    dropout makes the model meet that case in training. On dense data the text stands in for the id
+    instead of beside it (`text_beside_id`): there it would be fitted too closely long before the ids
+    have learned what they can.
     """
 
     def __init__(self, rows: int, text_width: int, config: ModelConfig) -> None:
@@ -42,6 +44,7 @@ class ItemTable(nn.Module):
         self.text = nn.Linear(text_width, config.width, bias=False) if text_width else None
         if self.text is not None:
             nn.init.normal_(self.text.weight, std=0.02)
+        self.text_beside_id = config.text_beside_id
         self.id_dropout = config.id_dropout
         self.warm: Tensor  # 1 where an item has a vector of its own
         self.met: Tensor  # 1 where an item has events
@@ -56,13 +59,18 @@ class ItemTable(nn.Module):
 
     def forward(self, text: Tensor | None) -> Tensor:
         """[V, D] from text vectors [V, D_text]."""
-        own = self.id * self.warm
+        keep = self.warm
         if self.training and self.id_dropout > 0:
-            keep = torch.rand(len(own), 1, device=own.device) >= self.id_dropout
-            own = own * keep
+            keep = keep * (torch.rand(len(keep), 1, device=keep.device) >= self.id_dropout)
+        return self.compose(keep, self.id, text)
+
+    def compose(self, keep: Tensor, own: Tensor, text: Tensor | None) -> Tensor:
+        """[V, D] from id vectors [V, D] where `keep` [V, 1] is 1, and text vectors [V, D_text]."""
+        vectors = own * keep
         if self.text is not None and text is not None:
-            own = own + self.text(text)
-        return own
+            said = self.text(text)
+            vectors = vectors + (said if self.text_beside_id else said * (1 - keep))
+        return vectors
 
 
 class Attention(nn.Module):

@@ -164,14 +164,14 @@ class BoundRecommender:
         self.model = parts.next_item.to(self.device)
         with torch.no_grad():
             items = parts.next_item.items
-            vectors = (items.id * items.warm).cpu()[rows]
-            vectors[rows == 0] = 0
-            if items.text is not None and text is not None:
-                vectors = vectors + text @ items.text.weight.cpu().T
+            here = rows.to(self.device)
+            keep = items.warm[here] * (here > 0)[:, None]
+            about = None if text is None else text.to(self.device)
+            vectors = items.compose(keep, items.id[here], about)
             vectors[0] = 0
-            met = (items.met.cpu()[rows, 0] > 0) & (rows > 0)
-        self.vectors = vectors.to(self.device)  # [V, D]
-        self.met = met.to(self.device)  # [V]
+            met = (items.met[here, 0] > 0) & (here > 0)
+        self.vectors = vectors  # [V, D]
+        self.met = met  # [V]
         self.text = None if text is None else text.to(self.device)
         back = torch.zeros(len(own) + 1, dtype=torch.int32)  # version's row -> catalogue's row
         back[rows] = torch.arange(len(rows), dtype=torch.int32)

@@ -16,7 +16,7 @@ from recommender.core.events import RIGHT, EventLog
 from recommender.core.success import DECAYS, difficulty
 from recommender.core.success_training import all_wide
 
-PENALTIES = (0.3, 1.0, 3.0, 10.0)
+PENALTIES = (1.0, 3.0, 10.0)
 Floats = NDArray[np.float64]
 
 
@@ -103,5 +103,5 @@ def _logistic(features: sparse.csr_matrix, truth: Floats, penalty: float) -> Flo
         return float(loss), gradient
 
     start = np.zeros(features.shape[1] + 1)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 150})
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 80})
     return np.asarray(found.x, dtype=np.float64)

@@ -54,13 +54,19 @@ class TrainResult:
 
 
 def choose_model(log: EventLog) -> ModelConfig:
-    """Sizes by rule: the window holds nine of ten histories; dense histories get a second block."""
+    """Sizes by rule: the window holds nine of ten histories; dense histories (30 events and more on
+    average) get a second block, and text only for items without an id vector."""
     counts = np.diff(log.offsets)
     counts = counts[counts > 0]
     typical = float(np.quantile(counts, 0.9)) if len(counts) else 1.0
     length = int(2 ** np.ceil(np.log2(max(typical, 1.0))))
     mean = float(counts.mean()) if len(counts) else 0.0
-    return ModelConfig(length=int(np.clip(length, 32, 128)), blocks=2 if mean >= 30 else 1)
+    dense = mean >= 30
+    return ModelConfig(
+        length=int(np.clip(length, 32, 128)),
+        blocks=2 if dense else 1,
+        text_beside_id=not dense,
+    )
 
 
 def batch_tokens(config: TrainConfig, events: int) -> int:
