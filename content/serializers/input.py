@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from common.api.fields import SlugReference, Text
 from django.core.exceptions import ValidationError as ModelError
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -26,7 +28,17 @@ class FiniteField(serializers.FloatField):
             self.fail("invalid")
 
 
-class SectionInput(serializers.ModelSerializer[Section]):
+class _Strict:
+    """For model serializers: a number is no text."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: Text,
+        models.TextField: Text,
+    }
+
+
+class SectionInput(_Strict, serializers.ModelSerializer[Section]):
     """A section of a course, by its slug; sections stand in the order in which they are given."""
 
     # The library types `parent` as the serializer above; as a declared field it is only this name.
@@ -40,15 +52,11 @@ class SectionInput(serializers.ModelSerializer[Section]):
         extra_kwargs = {"summary": {"max_length": MAX_TEXT}}
 
 
-class CourseInput(serializers.ModelSerializer[Course]):
+class CourseInput(_Strict, serializers.ModelSerializer[Course]):
     """A course. `sections`, where given, are all of them: items of a section that is missing lose it."""
 
-    authors = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=100
-    )
-    translation_of = serializers.SlugRelatedField(
-        slug_field="slug", queryset=Course.objects.all(), required=False, allow_null=True
-    )
+    authors = serializers.ListField(child=Text(max_length=200), required=False, max_length=100)
+    translation_of = SlugReference(queryset=Course.objects.all(), required=False, allow_null=True)
     sections = SectionInput(many=True, required=False)
 
     class Meta:
@@ -69,12 +77,10 @@ class CourseInput(serializers.ModelSerializer[Course]):
         return course
 
 
-class ConceptInput(serializers.ModelSerializer[Concept]):
+class ConceptInput(_Strict, serializers.ModelSerializer[Concept]):
     """A concept. `prerequisites`, where given, are all of them; one that would close a circle is refused."""
 
-    prerequisites = serializers.SlugRelatedField(
-        slug_field="slug", queryset=Concept.objects.all(), many=True, required=False
-    )
+    prerequisites = SlugReference(queryset=Concept.objects.all(), many=True, required=False)
 
     class Meta:
         model = Concept
@@ -92,23 +98,19 @@ class ConceptInput(serializers.ModelSerializer[Concept]):
 
 
 class QuestionInput(serializers.Serializer[Any]):
-    prompt = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TEXT)
+    prompt = Text(required=False, allow_blank=True, max_length=MAX_TEXT)
     answer_type = serializers.ChoiceField(choices=Question.AnswerType.choices)
     key = KeyField()
-    hints = serializers.ListField(
-        child=serializers.CharField(max_length=2_000), required=False, max_length=20
-    )
-    explanation = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TEXT)
+    hints = serializers.ListField(child=Text(max_length=2_000), required=False, max_length=20)
+    explanation = Text(required=False, allow_blank=True, max_length=MAX_TEXT)
 
 
-class ItemInput(serializers.ModelSerializer[Item]):
+class ItemInput(_Strict, serializers.ModelSerializer[Item]):
     """An item. `concepts` and `questions`, where given, are all of them; without `position` it is the last."""
 
-    course = serializers.SlugRelatedField(slug_field="slug", queryset=Course.objects.all())
+    course = SlugReference(queryset=Course.objects.all())
     section = serializers.SlugField(required=False, allow_null=True, max_length=100)
-    concepts = serializers.SlugRelatedField(
-        slug_field="slug", queryset=Concept.objects.all(), many=True, required=False
-    )
+    concepts = SlugReference(queryset=Concept.objects.all(), many=True, required=False)
     minutes = FiniteField(required=False, min_value=0, max_value=MAX_MINUTES)
     difficulty = FiniteField(required=False, min_value=0, max_value=1)
     questions = QuestionInput(many=True, required=False)

@@ -228,7 +228,7 @@ def test_prerequisite_cycle_is_refused_by_name(api: Api, olga: Any, concept: Con
         ({"title": "\ud800"}, "title"),
         ({"title": ""}, "title"),
         ({"body": "x" * 100_001}, "body"),
-        ({"body": 5.5e300}, None),
+        ({"body": 5.5e300}, "body"),
         ({"kind": "game"}, "kind"),
         ({"course": "atlantis"}, "course"),
         ({"section": "nowhere"}, "section"),
@@ -267,15 +267,11 @@ def test_prerequisite_cycle_is_refused_by_name(api: Api, olga: Any, concept: Con
     ],
 )
 def test_bad_items_are_refused_at_their_field(
-    api: Api, ada: Any, exercise: Item, change: dict[str, Any], field: str | None
+    api: Api, ada: Any, exercise: Item, change: dict[str, Any], field: str
 ) -> None:
     before = Item.objects.count()
     sent = json.dumps({**NEW_ITEM, **change})
     response = api(ada).post("/api/v1/items/", sent, content_type="application/json")
-    if field is None:
-        # A number is read as text where text is wanted.
-        assert response.status_code == 201
-        return
     assert field in errors(response)
     assert Item.objects.count() == before
 

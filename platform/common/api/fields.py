@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.relations import MANY_RELATION_KWARGS
 
 
 class _TextOnly:
@@ -29,3 +30,27 @@ class Slug(_TextOnly, serializers.RegexField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(r"^[-a-zA-Z0-9_]+$", max_length=100, **kwargs)
+
+
+class SlugReference(serializers.SlugRelatedField[Any]):
+    """Another object by its slug. An empty text names nothing, and several are given as a list."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(slug_field="slug", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data == "":  # a related field would take it for null
+            self.fail("does_not_exist", slug_name="slug", value=data)
+        return super().run_validation(data)
+
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> Any:
+        outer = {name: kwargs[name] for name in kwargs if name in MANY_RELATION_KWARGS}
+        return _ListOfReferences(child_relation=cls(*args, **kwargs), **outer)
+
+
+class _ListOfReferences(serializers.ManyRelatedField):
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):  # it can be iterated, too
+            self.fail("not_a_list", input_type="dict")
+        return super().to_internal_value(data)
