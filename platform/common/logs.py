@@ -7,7 +7,7 @@ import structlog
 
 def configure(*, level: str, json: bool) -> dict[str, Any]:
     """Set structlog up to write through `logging`, and return Django's LOGGING for the same output."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

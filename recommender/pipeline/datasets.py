@@ -104,4 +104,3 @@ def _events(
                 success=outcome == RIGHT if behaviour == ANSWERED else None,
                 score=RATING_SCORE[OUTCOMES[outcome]] if behaviour == RATED else None,
             )
-
