@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -197,16 +198,15 @@ class Writer:
 
     def _finish(self, name: str, dtype: np.dtype[np.generic], events: int) -> None:
         raw = self._folder / f"{name}.raw"
-        path = self._folder / f"{name}.npy"
-        if events == 0:
-            np.save(path, np.zeros(0, dtype=dtype), allow_pickle=False)
-        else:
-            source = np.memmap(raw, dtype=dtype, mode="r", shape=(events,))
-            target = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(events,))
-            for start in range(0, events, 1 << 20):
-                target[start : start + (1 << 20)] = source[start : start + (1 << 20)]
-            target.flush()
-            del source, target
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": (events,),
+        }
+        # Written and not memory-mapped: a full disk is then an OSError, and not a signal that kills the process.
+        with raw.open("rb") as source, (self._folder / f"{name}.npy").open("wb") as target:
+            np.lib.format.write_array_header_1_0(target, header)
+            shutil.copyfileobj(source, target, 1 << 20)
         raw.unlink()
 
     def __enter__(self) -> Self:
