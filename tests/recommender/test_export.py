@@ -16,6 +16,7 @@ from django.utils import timezone
 from learners.models import Event, User
 from learners.services.accounts import erase_person
 from recommender.models import Impression, Slate
+from tests.flow_processes import database_url
 from tests.recommender.training_samples import make_class
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,9 +88,7 @@ def test_what_was_met_through_exploration_is_marked_from_then_on(
     )
     for item, minutes in ((lesson, 20), (other, 9), (lesson, 8), (lesson, 7)):
         at = now - timedelta(minutes=minutes)
-        Event.objects.create(
-            actor=alice, verb="viewed", item=item, occurred_at=at, received_at=at
-        )
+        Event.objects.create(actor=alice, verb="viewed", item=item, occurred_at=at, received_at=at)
     log = export(tmp_path / "log")
     assert log.explored.tolist() == [False, False, True, True]
 
@@ -126,11 +125,9 @@ def test_a_million_events_are_exported_in_bounded_memory(algebra: Any, tmp_path:
             """,
             [MILLION],
         )
-    settings = connection.settings_dict
-    address = f"postgres://{settings['USER']}:{settings['PASSWORD']}@/{settings['NAME']}"
     environment = {
         **os.environ,
-        "DATABASE_URL": f"{address}?host={settings['HOST']}&port={settings['PORT']}",
+        "DATABASE_URL": database_url(connection.settings_dict),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
     }
