@@ -32,11 +32,18 @@ _NAMESPACE: Final = uuid.UUID("6d1f6f0e-6a0b-4f7e-8d43-2f3d6a1f0c51")
 
 def write_history(*, group: Group, seed: int, on_learner: Callable[[], object]) -> int:
     """Write what every member of `group` did in the eight weeks before the group was made; returns the new events."""
-    world = read_world(group)
+    # A learner's history is written in one transaction: it is there as a whole, or not at all.
+    begun = set(
+        Event.objects.filter(actor__memberships__group=group)
+        .values_list("actor", flat=True)
+        .distinct()
+    )
+    people = list(group.learners.order_by("pk"))
+    world = read_world(group) if len(begun) < len(people) else World([], {})
     written = 0
-    for number, person in enumerate(group.learners.order_by("pk")):
-        # What was interrupted within one learner is completed, since her events' ids are the same again.
-        written += _write_learner(world, person, group.created_at, seed=seed, number=number)
+    for number, person in enumerate(people):
+        if person.pk not in begun:
+            written += _write_learner(world, person, group.created_at, seed=seed, number=number)
         on_learner()
     return written
 
