@@ -56,7 +56,7 @@ class Run:
         return int((self.home / "run" / f"{name}.pid").read_text())
 
     def get(self, path: str) -> dict[str, str]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=90) as response:
             return dict(json.loads(response.read()))
 
 
