@@ -45,17 +45,14 @@ def home() -> Path:
 def find_servers() -> Servers:
     """Return the servers named by DATABASE_URL and REDIS_URL, else the embedded ones' addresses. Starts nothing."""
     database_url, redis_url = _read("DATABASE_URL"), _read("REDIS_URL")
-    if database_url and redis_url:
-        return Servers(
-            database_url, redis_url, redis_url, embedded_database=False, embedded_broker=False
-        )
-    from common.embedded import urls
+    from common.embedded import celery_url, urls
 
     embedded = urls(home())
+    redis_address = redis_url or embedded.redis_url
     return Servers(
         database_url=database_url or embedded.database_url,
-        redis_url=redis_url or embedded.redis_url,
-        celery_broker_url=redis_url or embedded.celery_broker_url,
+        redis_url=redis_address,
+        celery_broker_url=celery_url(redis_address),
         embedded_database=not database_url,
         embedded_broker=not redis_url,
     )

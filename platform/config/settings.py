@@ -185,7 +185,6 @@ STORAGES = {
 }
 STATIC_URL = "static/"
 STATIC_ROOT = ATTUNE_HOME / "static"
-STATICFILES_DIRS = [BASE_DIR / "platform" / "web" / "static"]
 MEDIA_ROOT = ATTUNE_HOME / "media"
 WHITENOISE_USE_FINDERS = SERVERS.embedded_database
 
