@@ -5,16 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Before Django reads its settings, so not in a hook or an ini file: tests have servers of their own and
+# never meet those of `make run` in the same checkout.
+os.environ.setdefault("ATTUNE_HOME", str(ROOT / ".local" / "test"))
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Tests have servers of their own, so that they never meet those of `make run` in the same checkout."""
-    if "ATTUNE_HOME" not in os.environ:
-        os.environ["ATTUNE_HOME"] = str(ROOT / ".local" / "test")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+django.setup()
 
 
 @pytest.fixture(scope="session")
