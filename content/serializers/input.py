@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from common.api.fields import SlugReference, Text
+from common.api.fields import PlainSlug, SlugReference, Text
 from django.core.exceptions import ValidationError as ModelError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +34,7 @@ class _Strict:
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: Text,
+        models.SlugField: PlainSlug,
         models.TextField: Text,
     }
 
@@ -42,7 +43,7 @@ class SectionInput(_Strict, serializers.ModelSerializer[Section]):
     """A section of a course, by its slug; sections stand in the order in which they are given."""
 
     # The library types `parent` as the serializer above; as a declared field it is only this name.
-    parent = serializers.SlugField(  # type: ignore[assignment]
+    parent = PlainSlug(  # type: ignore[assignment]
         required=False, allow_null=True, max_length=100
     )
 
@@ -109,7 +110,7 @@ class ItemInput(_Strict, serializers.ModelSerializer[Item]):
     """An item. `concepts` and `questions`, where given, are all of them; without `position` it is the last."""
 
     course = SlugReference(queryset=Course.objects.all())
-    section = serializers.SlugField(required=False, allow_null=True, max_length=100)
+    section = PlainSlug(required=False, allow_null=True, max_length=100)
     concepts = SlugReference(queryset=Concept.objects.all(), many=True, required=False)
     minutes = FiniteField(required=False, min_value=0, max_value=MAX_MINUTES)
     difficulty = FiniteField(required=False, min_value=0, max_value=1)

@@ -101,9 +101,9 @@ class OverviewSerializer(serializers.Serializer[Any]):
 
 class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
     items: Any = serializers.SlugRelatedField("slug", many=True, read_only=True)
-    concept: Any = serializers.SlugRelatedField("slug", read_only=True)
+    concept: Any = serializers.SlugRelatedField("slug", read_only=True, allow_null=True)
     learners: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
-    teacher: Any = serializers.SlugRelatedField("username", read_only=True)
+    teacher: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
 
     class Meta:
         model = Assignment

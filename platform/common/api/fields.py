@@ -32,6 +32,10 @@ class Slug(_TextOnly, serializers.RegexField):
         super().__init__(r"^[-a-zA-Z0-9_]+$", max_length=100, **kwargs)
 
 
+class PlainSlug(_TextOnly, serializers.SlugField):
+    """A slug of a model's own length."""
+
+
 class SlugReference(serializers.SlugRelatedField[Any]):
     """Another object by its slug. An empty text names nothing, and several are given as a list."""
 
