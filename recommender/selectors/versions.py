@@ -28,7 +28,8 @@ def get_roll_back_target() -> ModelVersion | None:
     stack: list[int] = []
     for version, reason in Activation.objects.order_by("pk").values_list("version_id", "reason"):
         if reason == "roll_back" and version in stack:
-            del stack[stack.index(version) + 1 :]
+            while stack[-1] != version:
+                stack.pop()
         else:
             stack.append(version)
     earlier = [version for version in stack[:-1] if version != stack[-1]]

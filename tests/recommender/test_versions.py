@@ -83,6 +83,15 @@ def test_rolling_back_goes_back_step_by_step(make_version: Any) -> None:
     assert roll_back() == one
 
 
+def test_rolling_back_knows_versions_that_were_active_more_than_once(make_version: Any) -> None:
+    one, two = make_version(1), make_version(2)
+    for version in (one, two, one, two):
+        activate_version(version=version)
+    assert [roll_back(), roll_back(), roll_back()] == [one, two, one]
+    with pytest.raises(Refused):
+        roll_back()
+
+
 def test_the_database_allows_one_active_version(make_version: Any) -> None:
     one, two = make_version(1), make_version(2)
     activate_version(version=one)
