@@ -1,3 +1,5 @@
+"""Routes of the API to people, groups, events and attempts."""
+
 from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
