@@ -1,6 +1,10 @@
 """Questions of every type, and the files of a small course."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from content.models import Concept, Course, Item, Prerequisite, Question, Section
 
 # What no learner may ever read: each is looked for in raw bodies.
 SECRETS = ("SECRET-FEEDBACK", "SECRET-EXPLANATION", "SECRET-ACCEPTED", "987654.25", "SECRET-HINT")
@@ -64,3 +68,19 @@ COURSE_FILES = {
         "  - prompt: Where?\n    answer:\n      type: text\n      accepted: [here]\n---\n"
     ),
 }
+
+Write = Callable[..., Path]
+Run = Callable[..., tuple[int, str]]
+LESSON, EXERCISE = "01-start/010-lesson.md", "01-start/020-exercise.md"
+QUIZ = "02-end/010-quiz.md"
+
+
+def snapshot() -> dict[str, list[Any]]:
+    """Every row, with its id and time of change."""
+    models = (Course, Section, Concept, Prerequisite, Item, Question, Item.concepts.through)
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+
+
+def replaced(name: str, old: str, new: str) -> dict[str, str]:
+    assert old in COURSE_FILES[name]
+    return {name: COURSE_FILES[name].replace(old, new)}
