@@ -8,7 +8,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
 from learners.models import Assignment, Event, LearnerState, User
@@ -23,7 +23,7 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
     left out: they are secrets of the sign-in and say nothing of the person.
     """
     person = User.objects.filter(pk=user_id)
-    username = person.values_list("username", flat=True).get()
+    user = person.get()
     yield (
         "account",
         person.values(
@@ -38,9 +38,8 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
         ("failed_sign_ins", AccessAttempt),
         ("failed_sign_in_log", AccessFailureLog),
     ):
-        rows = model.objects.filter(username=username)
+        rows = model.objects.filter(_signed_in_as(user))
         yield section, rows.values("attempt_time", "ip_address", "user_agent")
-    user = person.get()
     yield "groups", user.memberships.values("group_id", "group__name", "joined_at")
     yield "taught_groups", user.taught_groups.values("id", "name", "created_at")
     yield "enrolments", user.enrolments.values("course__slug", "group_id", "created_at")
@@ -79,14 +78,26 @@ def erase(user_id: int) -> int:
     account = ContentType.objects.get_for_model(User)
     deleted = 0
     for rows in (
-        AccessLog.objects.filter(username=user.username),
-        AccessAttempt.objects.filter(username=user.username),
-        AccessFailureLog.objects.filter(username=user.username),
+        *(
+            model.objects.filter(_signed_in_as(user))
+            for model in (AccessLog, AccessAttempt, AccessFailureLog)
+        ),
         LogEntry.objects.filter(content_type=account, object_id=str(user_id)),
         Session.objects.filter(pk__in=_sessions(user_id)),
     ):
         deleted += rows.delete()[0]
     return deleted + user.delete()[0]
+
+
+def _signed_in_as(user: User) -> Q:
+    """The sign-ins under her user name or an address of hers; not under an address that another account has, too."""
+    added = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
+    addresses = {user.email, *added} - {""}
+    names = Q(username=user.username)
+    for address in addresses:
+        if not User.objects.filter(email__iexact=address).exclude(pk=user.pk).exists():
+            names |= Q(username__iexact=address)
+    return names
 
 
 def _sessions(user_id: int) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from content.models import Concept, Course
+from content.models import Course
 from learners.models import Event, ItemProgress
 
 # A concept is a struggle where fewer than half of her latest answers on it were right. Five answers forget a bad
@@ -91,38 +91,46 @@ def summarise_progress(*, learner_id: int, course_ids: Collection[int]) -> dict[
     courses: `id, slug, title, done, total, seconds`, counting published items; concepts that she has answered on:
     `id, slug, title, right, attempts`; struggling: as `list_struggles`.
     """
-    totals = dict(
-        Course.objects.filter(pk__in=course_ids)
-        .annotate(total=Count("items", filter=Q(items__published=True)))
-        .values_list("pk", "total")
-    )
-    mine = Q(items__progress__learner=learner_id, items__published=True)
     courses = (
         Course.objects.filter(pk__in=course_ids)
-        .annotate(
-            done=Count(
-                "items__progress", filter=mine & Q(items__progress__completed_at__isnull=False)
-            ),
-            seconds=Sum("items__progress__seconds", filter=mine, default=0.0),
-        )
+        .annotate(total=Count("items", filter=Q(items__published=True)))
         .order_by("title", "pk")
-        .values("id", "slug", "title", "done", "seconds")
+        .values("id", "slug", "title", "total")
     )
-    answered = Q(items__progress__learner=learner_id, items__course__in=course_ids)
-    concepts = (
-        Concept.objects.filter(answered)
-        .annotate(
-            right=Sum("items__progress__right", filter=answered),
-            attempts=Sum("items__progress__attempts", filter=answered),
+    # From her own rows: joined to the courses, those of everybody who studies them would be read.
+    mine = (
+        ItemProgress.objects.filter(
+            learner=learner_id, item__course__in=course_ids, item__published=True
         )
-        .filter(attempts__gt=0)
-        .order_by("title", "pk")
-        .values("id", "slug", "title", "right", "attempts")
+        .values("item__course")
+        .annotate(done=Count("completed_at"), seconds=Sum("seconds"))
+    )
+    work: dict[int, dict[str, Any]] = {
+        course: {"done": done, "seconds": seconds}
+        for course, done, seconds in mine.values_list("item__course", "done", "seconds")
+    }
+    concept = ("item__concepts", "item__concepts__slug", "item__concepts__title")
+    answered = (
+        ItemProgress.objects.filter(
+            learner=learner_id,
+            item__course__in=course_ids,
+            item__concepts__isnull=False,
+            attempts__gt=0,
+        )
+        .values(*concept)
+        .annotate(right=Sum("right"), attempts=Sum("attempts"))
+        .order_by("item__concepts__title", "item__concepts")
+        .values_list(*concept, "right", "attempts")
     )
     struggles = list_struggles(learner_ids=[learner_id], course_ids=course_ids)
     return {
-        "courses": [{**course, "total": totals[course["id"]]} for course in courses],
-        "concepts": list(concepts),
+        "courses": [
+            {**course, **work.get(course["id"], {"done": 0, "seconds": 0.0})} for course in courses
+        ],
+        "concepts": [
+            dict(zip(("id", "slug", "title", "right", "attempts"), row, strict=True))
+            for row in answered
+        ],
         "struggling": [struggle._asdict() for struggle in struggles[learner_id]],
     }
 

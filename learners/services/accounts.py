@@ -5,7 +5,8 @@ import logging
 from common.privacy import registered_personal_data
 from django.db import transaction
 
-from learners.models import User
+from learners.models import Group, LearnerState, User
+from learners.services.event_store import lock_history
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,20 @@ def erase_person(*, person: User) -> dict[str, int]:
     which excludes her.
     """
     pseudonym, pk = person.pseudonym, person.pk
-    # Whatever somebody else is writing of her right now waits here, and then finds her gone.
-    User.objects.select_for_update().filter(pk=pk).first()
+    _lock_out_writers(pk)
     erased = {entry.app: entry.erase(pk) for entry in registered_personal_data()}
     logger.info("person erased", extra={"person": str(pseudonym), "rows": erased})
     return erased
+
+
+def _lock_out_writers(pk: int) -> None:
+    """Whatever somebody else is writing of her right now is waited for; what comes later waits, and finds her gone.
+
+    In the order in which they lock: her groups and her history first, then her state, and the account, which only a
+    commit looks for, last. The other way round they and this would wait for each other.
+    """
+    groups = Group.objects.filter(memberships__learner=pk).order_by("pk")
+    list(groups.select_for_update(of=("self",)).values_list("pk", flat=True))
+    lock_history(pk)
+    LearnerState.objects.select_for_update().filter(pk=pk).first()
+    User.objects.select_for_update().filter(pk=pk).first()

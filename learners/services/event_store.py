@@ -72,8 +72,8 @@ ON CONFLICT (learner_id, item_id) DO UPDATE SET
 def lock_history(actor_id: int) -> None:
     """Let the learner's other writers wait until this transaction ends.
 
-    Requests that repeat the same events in another order would deadlock on the unique index, and two attempts
-    with the same id must not both be graded. Other learners' writers are not held up.
+    Requests that repeat the same events in another order would deadlock on the unique index, two attempts with the
+    same id must not both be graded, and leaving must not meet one of them halfway. Other learners' writers are not held up.
     """
     with connection.cursor() as cursor:
         cursor.execute(

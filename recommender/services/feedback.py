@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ValidationError
 
 from content.models import Item
+from learners.services.event_store import lock_history
 from learners.services.freshness import mark_dirty
 from recommender.models import Feedback, Slate
 from recommender.services.slates import keep_slate
@@ -30,6 +31,7 @@ def record_feedback(
     """
     uid = uid or uuid.uuid4()
     with transaction.atomic():
+        lock_history(learner_id)
         if stored := Feedback.objects.filter(learner=learner_id, uid=uid).first():
             return stored
         slate = keep_slate(slate_id=slate_id, learner_id=learner_id)

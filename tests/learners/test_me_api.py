@@ -208,3 +208,26 @@ def test_nobody_gets_in_anonymously(api: Any, db: None, path: str) -> None:
     assert api().get(ME + path).status_code == 401
     assert api().delete(ME).status_code == 401
     assert api().patch(ME, {}, format="json").status_code == 401
+
+
+def test_failed_sign_ins_with_her_address_are_hers_too(api: Any, alice: Any, charlie: Any) -> None:
+    for name in ("ALICE@example.org", "charlie@example.org"):
+        wrong = {"username": name, "password": "wrong password"}
+        assert APIClient().post("/api/v1/auth/login/", wrong, format="json").status_code == 401
+    text = b"".join(api(alice).get(f"{ME}export/").streaming_content).decode()
+    assert len(json.loads(text)["learners"]["failed_sign_ins"]) == 1
+    erase_person(person=alice)
+    left = AccessAttempt.objects.values_list("username", flat=True)
+    assert list(left) == ["charlie@example.org"]
+
+
+def test_progress_reads_her_own_rows_only(
+    alice: Any, group: Group, course: Any, django_assert_num_queries: Any
+) -> None:
+    from learners.selectors import summarise_progress
+
+    with django_assert_num_queries(4) as queries:
+        summarise_progress(learner_id=alice.pk, course_ids=[course.pk])
+    reads = [q["sql"] for q in queries.captured_queries if "learners_itemprogress" in q["sql"]]
+    assert reads
+    assert all(' FROM "learners_itemprogress"' in sql for sql in reads)
