@@ -266,7 +266,7 @@ class LearnerState(models.Model):
     )
     dirty_seq = models.BigIntegerField(_("changes"), default=0)
     clean_seq = models.BigIntegerField(_("changes seen"), default=0)
-    dirty_at = models.DateTimeField(_("last change"), null=True)
+    dirty_at = models.DateTimeField(_("first change waiting"), null=True)
     active_at = models.DateTimeField(_("last active"), null=True)
     claimed_until = models.DateTimeField(
         _("claimed until"), null=True, help_text=_("Lease of the worker that refreshes her.")

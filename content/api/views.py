@@ -5,6 +5,7 @@ from typing import Any
 from common.access import visible
 from common.api.pagination import CursorPages
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -156,7 +157,7 @@ class ItemViews(_CatalogueViews):
         try:
             index = int(request.query_params.get("question", "0"))
         except ValueError as error:
-            raise ValidationError({"question": ["A whole number."]}) from error
+            raise ValidationError({"question": [_("Must be a whole number.")]}) from error
         questions = {question.position: question for question in self.get_object().questions.all()}
         hints = questions[index].hints if index in questions else []
         if not 1 <= int(number) <= len(hints):

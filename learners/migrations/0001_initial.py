@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 ('learner', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='state', serialize=False, to=settings.AUTH_USER_MODEL, verbose_name='learner')),
                 ('dirty_seq', models.BigIntegerField(default=0, verbose_name='changes')),
                 ('clean_seq', models.BigIntegerField(default=0, verbose_name='changes seen')),
-                ('dirty_at', models.DateTimeField(null=True, verbose_name='last change')),
+                ('dirty_at', models.DateTimeField(null=True, verbose_name='first change waiting')),
                 ('active_at', models.DateTimeField(null=True, verbose_name='last active')),
                 ('claimed_until', models.DateTimeField(help_text='Lease of the worker that refreshes her.', null=True, verbose_name='claimed until')),
                 ('claimed_by', models.CharField(blank=True, max_length=64, verbose_name='claimed by')),

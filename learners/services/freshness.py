@@ -13,6 +13,7 @@ from common.queue import REFRESH_LEARNERS, enqueue_on_commit
 from django.db import connection, transaction
 
 # Ascending order, so that two transactions that mark the same group wait for each other instead of deadlocking.
+# The moment of the first change that waits is kept: else whoever acts most often would always be last in the queue.
 _MARK = """
 INSERT INTO learners_learnerstate
     (learner_id, dirty_seq, clean_seq, dirty_at, active_at, claimed_by)
@@ -20,7 +21,8 @@ SELECT id, 1, 0, clock_timestamp(), CASE WHEN %(active)s THEN clock_timestamp() 
   FROM unnest(%(ids)s::bigint[]) AS id ORDER BY id
 ON CONFLICT (learner_id) DO UPDATE SET
     dirty_seq = learners_learnerstate.dirty_seq + 1,
-    dirty_at = excluded.dirty_at,
+    dirty_at = CASE WHEN learners_learnerstate.dirty_seq > learners_learnerstate.clean_seq
+                    THEN learners_learnerstate.dirty_at ELSE excluded.dirty_at END,
     active_at = COALESCE(excluded.active_at, learners_learnerstate.active_at)
 """
 
@@ -43,7 +45,8 @@ _CLAIM_EXTRA = _CLAIM.format(which="learner_id = ANY(%(ids)s)", free=_FREE)
 
 _CLEAN = """
 UPDATE learners_learnerstate AS state
-   SET clean_seq = GREATEST(state.clean_seq, seen.seq), claimed_by = '', claimed_until = NULL
+   SET clean_seq = GREATEST(state.clean_seq, seen.seq), claimed_by = '', claimed_until = NULL,
+       dirty_at = CASE WHEN state.dirty_seq > seen.seq THEN clock_timestamp() ELSE state.dirty_at END
   FROM (SELECT held.learner_id, given.seq
           FROM unnest(%(ids)s::bigint[], %(seqs)s::bigint[]) AS given(learner_id, seq)
           JOIN learners_learnerstate AS held USING (learner_id)

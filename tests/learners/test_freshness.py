@@ -64,7 +64,9 @@ def test_marked_claimed_and_clean(alice: Any) -> None:
     state = state_of(alice)
     assert (state.dirty_seq, state.clean_seq) == (2, 0)
     assert state.active_at is not None
-    assert state.active_at < state.dirty_at
+    assert (
+        state.active_at == state.dirty_at
+    )  # the second change was not hers, and found one waiting
     assert claim("one") == [alice.pk]
     assert claim("two") == []
     assert mark_clean(learner_id=alice.pk, worker="one", seq=2) is True
@@ -287,3 +289,43 @@ def test_events_of_a_learner_who_is_just_leaving_are_refused_or_gone(
         assert not late.done()
     assert late.result(10) == "refused"
     assert not Event.objects.exists()
+
+
+def test_leaving_while_her_slate_is_written_is_no_deadlock(
+    elsewhere: Elsewhere, alice: Any, group: Group, course: Any
+) -> None:
+    """A refresh holds her state until its commit, which looks for her account; leaving must not hold that meanwhile."""
+    from learners.services.accounts import erase_person
+
+    mark_dirty(learner_ids=[alice.pk])
+    assert claim("one") == [alice.pk]
+    seq = state_of(alice).dirty_seq
+    with transaction.atomic():
+        assert mark_clean(learner_id=alice.pk, worker="one", seq=seq)
+        Event.objects.create(
+            actor=alice, verb="viewed", item=course.items.first(), occurred_at=timezone.now()
+        )
+        leaving = elsewhere(lambda: erase_person(person=alice))
+        time.sleep(0.3)
+        assert not leaving.done()
+    assert leaving.result(10)["learners"] > 0
+    assert not Event.objects.exists()
+
+
+def test_who_waits_longest_is_first_even_if_she_goes_on_acting(class_of: Any) -> None:
+    waiting, busy = class_of(2)
+    mark_dirty(learner_ids=[busy])
+    since = state_of(busy).dirty_at
+    mark_dirty(learner_ids=[waiting])
+    mark_dirty(learner_ids=[busy])
+    assert state_of(busy).dirty_at == since
+    assert claim("one", limit=1) == [busy]
+
+
+def test_a_change_during_the_refresh_waits_from_then_on(alice: Any) -> None:
+    mark_dirty(learner_ids=[alice.pk])
+    since = state_of(alice).dirty_at
+    assert claim("one") == [alice.pk]
+    mark_dirty(learner_ids=[alice.pk])
+    assert mark_clean(learner_id=alice.pk, worker="one", seq=1)
+    assert state_of(alice).dirty_at > since
