@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -31,7 +32,7 @@ from recommender import metrics
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.slates import make_slates
-from recommender.selectors.freshness import list_orphans, list_outdated, read_counts
+from recommender.selectors.freshness import list_orphans, list_outdated, read_clock, read_counts
 from recommender.selectors.situations import Read, read_situations
 from recommender.services.slates import store_slates
 
@@ -147,15 +148,16 @@ def _refresh_together(
     learner_ids: Sequence[int], *, worker: str, model: ActiveModel | None
 ) -> Refreshed:
     with _without_collector():
+        now = read_clock()
         seqs, reads = read_snapshot(learner_ids)
         slates = make_slates(
             list(reads.values()),
             seqs=seqs,
             model=model,
-            now=timezone.now(),
+            now=now,
             on_progress=_Renewal(worker, learner_ids),
         )
-        return _write(slates, seqs=seqs, worker=worker)
+        return _write(slates, seqs=seqs, worker=worker, now=now)
 
 
 @contextmanager
@@ -185,11 +187,13 @@ def read_snapshot(learner_ids: Sequence[int]) -> tuple[dict[int, int], dict[int,
     return {learner: dirty for learner, (dirty, _clean) in counts.items()}, dict(reads)
 
 
-def _write(slates: Sequence[Slate], *, seqs: dict[int, int], worker: str) -> Refreshed:
+def _write(
+    slates: Sequence[Slate], *, seqs: dict[int, int], worker: str, now: datetime
+) -> Refreshed:
     """Store slates and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
     with transaction.atomic():
         held = mark_clean_batch(worker=worker, seqs=seqs)
-        store_slates([slate for slate in slates if slate.learner_id in held], now=timezone.now())
+        store_slates([slate for slate in slates if slate.learner_id in held], now=now)
     return Refreshed(stored=held, lost=set(seqs) - held)
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from content.selectors import catalogue_rows, prerequisite_map
@@ -13,7 +12,7 @@ from learners.services.freshness import mark_dirty
 from recommender import reasons
 from recommender.core.ranking import Candidates, RankingConfig, syllabus
 from recommender.models import Slate
-from recommender.selectors.freshness import read_counts
+from recommender.selectors.freshness import read_clock, read_counts
 from recommender.selectors.outline import build_outline
 from recommender.selectors.situations import read_situations
 from recommender.services.slates import name_cited_events, store_slates
@@ -28,7 +27,7 @@ def store_first_slate(*, learner_id: int) -> Slate:
 
     Runs inside a request, so it reads her own courses only and doesn't need torch.
     """
-    now = timezone.now()
+    now = read_clock()
     with transaction.atomic():
         seq, clean = read_counts(learner_ids=[learner_id]).get(learner_id, (0, 0))
         read = read_situations(learner_ids=[learner_id], now=now)[learner_id]

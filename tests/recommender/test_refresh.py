@@ -239,3 +239,18 @@ def test_somebody_who_studies_nothing_gets_an_empty_slate(
     mark_dirty(learner_ids=[loner.pk])
     assert loner.pk in refresh().stored
     assert next_items(loner) == []
+
+
+def test_the_newest_slate_is_the_newest_though_a_workers_clock_is_behind(
+    class_7b: list[Any], refresh: Any, did: Any, monkeypatch: Any
+) -> None:
+    alice = class_7b[0]
+    refresh()
+    did(alice, "completed", "letters-lesson")
+    behind = timezone.now() - timedelta(minutes=2)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: behind)
+    refresh()
+    monkeypatch.undo()
+    newest = Slate.objects.filter(learner=alice).order_by("-computed_at").first()
+    assert newest is not None
+    assert newest.seq == LearnerState.objects.get(learner=alice).dirty_seq
