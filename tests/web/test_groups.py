@@ -6,12 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from web_pages import HTMX, text_of
 
-from content.models import Course
+from content.models import Course, Item
 from learners.models import Assignment, Group
+from learners.services.enrolment import enrol_learners
 from learners.services.events import record_attempt
+from learners.services.groups import create_group
+from recommender import reasons
 from recommender.services.syllabus import store_first_slate
 
 
@@ -126,6 +131,42 @@ def test_the_learner_page_shows_how_she_is_doing(
     assert "Answered, not yet right:" in body
     assert "Next on the list" in body
     assert "Letters lesson" in body
+
+
+def test_reasons_tell_the_teacher_nothing_of_other_courses(
+    page: Any, bob: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    other = Course.objects.create(slug="therapy", title="Therapy")
+    private = Item.objects.create(
+        course=other, slug="grief", title="Living with grief", kind="lesson"
+    )
+    enrol_learners(learner_ids=[alice.pk], courses=[other])
+    slate = store_first_slate(learner_id=alice.pk)
+    told = [
+        reasons.from_event(
+            event=1, verb="completed", right=None, item=item.pk, at=timezone.now(), share=0.5
+        )
+        for item in (private, algebra.items["letters-one"])
+    ]
+    for entry in slate.entries:
+        entry["reasons"] = told
+    reasons.name_events(told, {})
+    slate.save()
+    body = text_of(page(bob).get(f"/groups/{group.pk}/learners/{alice.pk}/"))
+    assert "grief" not in body
+    assert f"Because you finished “{algebra.items['letters-one'].title}”" in body
+
+
+def test_the_list_of_groups_takes_as_many_queries_for_many(
+    page: Any, bob: Any, group: Any, django_assert_max_num_queries: Any
+) -> None:
+    browser = page(bob)
+    with CaptureQueriesContext(connection) as one:
+        assert browser.get("/groups/").status_code == 200
+    for name in ("8a", "8b", "8c"):
+        create_group(teacher=bob, name=name)
+    with django_assert_max_num_queries(len(one)):
+        assert "8c" in text_of(browser.get("/groups/"))
 
 
 def test_people_who_must_not_get_in(

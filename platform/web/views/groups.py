@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -31,7 +32,8 @@ def list_groups(request: PersonRequest) -> HttpResponse:
         group = services.create_group(teacher=request.user, name=form.cleaned_data["name"])
         return redirect("web:group", group.pk)
     groups = Group.objects.led_by(request.user).prefetch_related("courses").order_by("name")
-    entries = [(group, group.memberships.count()) for group in groups]
+    sized = groups.annotate(size=Count("memberships", distinct=True))
+    entries = [(group, group.size) for group in sized]
     context = {"groups": entries, "form": form}
     return render(request, "web/groups.html", context, status=422 if form.errors else 200)
 

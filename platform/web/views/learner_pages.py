@@ -1,14 +1,22 @@
 """One learner, as her teacher sees her: how she is doing, what was done last, and what to give her."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from content.models import Item
 from learners.models import Assignment
 from learners.selectors import read_activity, summarise_progress
-from recommender.selectors.recommendations import find_newest_slate, list_recommendations
+from recommender.selectors.recommendations import (
+    RecommendedItem,
+    find_newest_slate,
+    list_recommendations,
+)
 from web.activity import tell_activity
 from web.forms import RuleForm
 from web.requests import PersonRequest
@@ -36,7 +44,9 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         "activity": tell_activity(
             read_activity(learner_id=person.pk, course_ids=courses, limit=80), limit=15
         ),
-        "upcoming": [each for each in listed if each.course in slugs][:5],
+        "upcoming": _leave_out_others(
+            [each for each in listed if each.course in slugs][:5], courses
+        ),
         "rules": Assignment.objects.in_force()
         .filter(group=group)
         .reaching(person.pk)
@@ -45,3 +55,31 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         "rule_form": RuleForm(group=group, initial={"learners": [person.pk]}),
     }
     return render(request, "web/learner.html", context)
+
+
+def _leave_out_others(
+    listed: Sequence[RecommendedItem], courses: Collection[int]
+) -> list[RecommendedItem]:
+    """The list without reasons that tell what she did in courses that aren't this group's."""
+    cited = {
+        evidence["item"]
+        for each in listed
+        for reason in each.reasons
+        for evidence in reason["evidence"]
+    }
+    own = set(
+        Item.objects.filter(slug__in=cited - {None}, course__in=courses).values_list(
+            "slug", flat=True
+        )
+    )
+    return [
+        replace(
+            each,
+            reasons=[
+                reason
+                for reason in each.reasons
+                if all(evidence["item"] in {None, *own} for evidence in reason["evidence"])
+            ],
+        )
+        for each in listed
+    ]
