@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
@@ -121,3 +122,26 @@ def test_a_forged_header_is_no_new_address(
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert codes("192.0.2.%d, 198.51.100.7") == [401, 401, 429]
     assert codes("198.51.100.7, 192.0.2.%d") == [401, 401, 401]
+
+
+@pytest.mark.parametrize("token", [b"x", b"\xe9", b"\x00", b"a b"])
+def test_a_token_of_any_bytes_is_refused(db: None, token: bytes) -> None:
+    # A header's bytes arrive as Latin-1 text.
+    response = APIClient(HTTP_AUTHORIZATION=f"Token {token.decode('latin-1')}").get(ME)
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "authentication_failed"
+
+
+def test_a_new_password_ends_the_tokens(alice: Any, bob: Any) -> None:
+    secret = login("alice").json()["token"]
+    others = login("bob").json()["token"]
+    browser = Client()
+    browser.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    new = {
+        "oldpassword": PASSWORD,
+        "password1": "quite another one",
+        "password2": "quite another one",
+    }
+    assert browser.post("/accounts/password/change/", new).status_code == 302
+    assert APIClient(HTTP_AUTHORIZATION=f"Token {secret}").get(ME).status_code == 401
+    assert APIClient(HTTP_AUTHORIZATION=f"Token {others}").get(ME).status_code == 200
