@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from content.models import Course
 from learners.api.permissions import LeadsGroups, person_of
-from learners.api.throttles import AddressThrottle, PersonThrottle
+from learners.api.throttles import PersonThrottle, SharedAddressThrottle
 from learners.models import Group
 from learners.selectors import list_offered_courses, overview_group
 from learners.serializers.groups import (
@@ -129,8 +129,9 @@ class JoinView(APIView):
     """Join a group by the code that its teacher gave out. Tries are limited by person and by network address."""
 
     permission_classes = (IsAuthenticated,)
-    throttle_classes = (PersonThrottle, AddressThrottle)
+    throttle_classes = (PersonThrottle, SharedAddressThrottle)
     throttle_scope = "join"
+    throttle_address_scope = "join_address"
 
     @extend_schema(request=JoinSerializer, responses={201: JoinedSerializer})
     def post(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from common.addresses import client_address
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
@@ -21,14 +22,20 @@ class AddressThrottle(ScopedRateThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         try:
             return bool(super().allow_request(request, view))
-        except Exception as error:  # redis-py's errors share no base with Django's
+        except (RedisError, OSError) as error:
             logger.warning("throttle skipped, the cache is down", extra={"error": str(error)})
             return True
 
     def get_cache_key(self, request: Request, view: Any) -> str:
-        return str(
-            self.cache_format % {"scope": self.scope, "ident": client_address(request._request)}
-        )
+        # A page asks with Django's own request.
+        plain = getattr(request, "_request", request)
+        return str(self.cache_format % {"scope": self.scope, "ident": client_address(plain)})
+
+
+class SharedAddressThrottle(AddressThrottle):
+    """By network address, where a whole class may sit behind one: with a limit of its own."""
+
+    scope_attr = "throttle_address_scope"
 
 
 class PersonThrottle(AddressThrottle):

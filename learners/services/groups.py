@@ -18,7 +18,7 @@ from learners.services.freshness import mark_dirty
 
 # No 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V: the code is read aloud and copied from a board.
 CODE_ALPHABET: Final = "ACDEFGHJKMNPQRTWXY34679"
-# 23 ** 8 is 2 ** 36: at ten tries a minute, guessing one of a thousand codes takes years.
+# 23 ** 8 is 2 ** 36: at sixty tries a minute, guessing one of a thousand codes takes years.
 CODE_LENGTH: Final = 8
 
 

@@ -278,6 +278,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "login": env.text("THROTTLE_LOGIN", "30/min"),
         "join": env.text("THROTTLE_JOIN", "10/min"),
+        "join_address": env.text("THROTTLE_JOIN_ADDRESS", "60/min"),
     },
     "DEFAULT_VERSIONING_CLASS": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 from typing import Any, Final
 
-from learners.api.throttles import AddressThrottle, PersonThrottle
+from learners.api.throttles import PersonThrottle, SharedAddressThrottle
 from web.requests import PersonRequest
 
-_VIEW: Final[Any] = SimpleNamespace(throttle_scope="join")
+_VIEW: Final[Any] = SimpleNamespace(throttle_scope="join", throttle_address_scope="join_address")
 
 
 def may_try_to_join(request: PersonRequest) -> bool:
@@ -14,5 +14,5 @@ def may_try_to_join(request: PersonRequest) -> bool:
     asked: Any = request
     mine = PersonThrottle().allow_request(asked, _VIEW)
     # Both are asked, so that each counts every try.
-    from_here = AddressThrottle().allow_request(asked, _VIEW)
+    from_here = SharedAddressThrottle().allow_request(asked, _VIEW)
     return mine and from_here

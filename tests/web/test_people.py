@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.cache import cache
 from web_pages import text_of
 
+from learners.api.throttles import AddressThrottle
 from learners.models import User
 from learners.services.events import record_attempt
 
@@ -48,6 +49,15 @@ def test_joining_by_code(page: Any, charlie: Any, group: Any) -> None:
     body = text_of(page(charlie).post("/join/", {"code": typed}, follow=True))
     assert "Welcome to “Class 7b”." in body
     assert "Letters lesson" in body
+
+
+def test_guessing_codes_as_many_people_is_slowed_down_by_address(
+    page: Any, alice: Any, charlie: Any, group: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AddressThrottle.THROTTLE_RATES, "join_address", "3/min")
+    people = [page(alice), page(charlie), page(alice), page(charlie)]
+    tries = [client.post("/join/", {"code": "WRONGONE"}).status_code for client in people]
+    assert tries == [422, 422, 422, 429]
 
 
 def test_guessing_codes_is_slowed_down(page: Any, charlie: Any, group: Any) -> None:
