@@ -7,8 +7,6 @@ exploration slot are counted apart as well, because the active version chose wha
 """
 
 import logging
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +30,7 @@ from recommender.pipeline.artefacts import fetch_version
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.comparison import compare, fit_simple_rankers
 from recommender.pipeline.export import export_events
+from recommender.pipeline.workfolders import scratch_folder
 from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE, newest_event_id
 from recommender.selectors.versions import get_active_version
 from recommender.services.activation import (
@@ -68,11 +67,8 @@ def judge_candidate(*, version: ModelVersion) -> dict[str, Any] | None:
     active = get_active_version()
     since = max(version.data_until, active.data_until) if active else version.data_until
     newest = newest_event_id()
-    folder = Path(tempfile.mkdtemp(prefix="gate-", dir=_scratch()))
-    try:
+    with scratch_folder() as folder:
         found = _judge(version, active, since=since, folder=folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     found |= {
         "since": since.isoformat(),
         "needed": settings.ACTIVATION_GATE_MIN_EVENTS,
@@ -164,9 +160,3 @@ def _explored(
         return None
     found = {name: float(metrics.ndcg(rank[explored]).mean()) for name, rank in ranks.items()}
     return {"cases": int(explored.sum()), "ndcg@10": found}
-
-
-def _scratch() -> Path:
-    folder = Path(settings.ATTUNE_HOME) / "training"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -40,6 +40,7 @@ from recommender.pipeline.export import export_events
 from recommender.pipeline.gate import judge_candidate
 from recommender.pipeline.lease import Hold
 from recommender.pipeline.vectors import compute_vectors, load_encoder
+from recommender.pipeline.workfolders import remove_leftovers, work_folder
 from recommender.selectors.versions import get_active_version
 from recommender.services.training import (
     LostLease,
@@ -64,16 +65,12 @@ def run_next_training(*, worker: str | None = None) -> TrainingRun | None:
     run = claim_training_run(worker=worker, lease_seconds=settings.LEASE_SECONDS)
     if run is None:
         return None
+    remove_leftovers()
     _Work(run, worker).do()
     run.refresh_from_db()
     if run.version is not None and settings.ACTIVATION_GATE:
         judge_candidate(version=run.version)
     return run
-
-
-def work_folder(run: TrainingRun) -> Path:
-    """Where a worker keeps the log and checkpoints of its try at a run; every try has its own."""
-    return Path(settings.ATTUNE_HOME) / "training" / f"{run.pk}-{run.takeovers}"
 
 
 class _Work:

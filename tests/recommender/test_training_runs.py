@@ -75,6 +75,15 @@ def test_work_folders_and_checkpoints_are_gone_afterwards(algebra: Any, tmp_path
     assert not list((tmp_path / "artefacts").glob("runs/*/*"))
 
 
+def test_what_a_killed_worker_left_is_removed_by_the_next_run(algebra: Any, tmp_path: Path) -> None:
+    left = tmp_path / "training" / "77-0" / "log"
+    left.mkdir(parents=True)
+    (left / "item.npy").write_bytes(b"events of learners")
+    make_class(algebra)
+    train_version()
+    assert not list((tmp_path / "training").iterdir())
+
+
 def test_the_next_version_starts_from_the_active_one(algebra: Any) -> None:
     from recommender.services.activation import activate_version
 
