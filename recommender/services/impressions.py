@@ -22,6 +22,10 @@ def record_impressions(actor_id: int, events: Iterable[StoredEvent]) -> None:
         if event.verb != "shown" or (slate_id := _named_slate(event.context)) is None:
             continue
         shown.setdefault(slate_id, {}).setdefault(event.item_id, event.occurred_at)
+    if len(shown) > 1:
+        # One look for all: a request may name a thousand slates that don't exist.
+        mine = Slate.objects.filter(pk__in=shown, learner=actor_id).values_list("pk", flat=True)
+        shown = {slate_id: shown[slate_id] for slate_id in mine}
     # In a fixed order, so that two requests that show the same slates cannot wait for each other in a circle.
     for slate_id in sorted(shown):
         slate = keep_slate(slate_id=slate_id, learner_id=actor_id)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from learners.models import Event, LearnerState
+from learners.services.events import NewEvent, record_events
 from recommender.models import Impression, Slate
 from recommender.services.slates import GRACE_SLATES
 
@@ -100,3 +102,22 @@ def test_an_item_that_was_not_on_it(alice: Any, slate: Slate, did: Callable[...,
     Slate.objects.filter(pk=slate.pk).update(entries=slate.entries[1:])
     did(alice, "shown", "letters-lesson", context={"slate": str(slate.pk)})
     assert not Impression.objects.exists()
+
+
+def test_a_thousand_slates_that_do_not_exist_cost_one_query(
+    alice: Any, slate: Slate, algebra: Any, django_assert_max_num_queries: Any
+) -> None:
+    named = [uuid.uuid4() for _slate in range(200)] + [slate.pk]
+    events = [
+        NewEvent(
+            uid=uuid.uuid4(),
+            verb="shown",
+            item_id=algebra.items["letters-one"].pk,
+            occurred_at=timezone.now(),
+            context={"slate": str(key)},
+        )
+        for key in named
+    ]
+    with django_assert_max_num_queries(12):
+        record_events(actor=alice, events=events)
+    assert Impression.objects.get().slate == slate
