@@ -19,6 +19,7 @@ class QuestionOnPage:
 
     index: int
     shown: dict[str, Any]
+    right: frozenset[int] = frozenset()
     hints: list[SafeString] = field(default_factory=list)
     given: Any = None
     error: str = ""
@@ -39,6 +40,16 @@ class QuestionOnPage:
         return [each for each in given if isinstance(each, int)]
 
     @property
+    def chosen_right(self) -> frozenset[int]:
+        """Those of her choices that are right; none before she is graded, so that trying out tells nothing."""
+        return self.right.intersection(self.chosen) if self.grade else frozenset()
+
+    @property
+    def chosen_wrong(self) -> frozenset[int]:
+        """Those of her choices that are wrong; none before she is graded."""
+        return frozenset(self.chosen) - self.right if self.grade else frozenset()
+
+    @property
     def typed(self) -> str:
         return self.given if isinstance(self.given, str) else ""
 
@@ -46,7 +57,12 @@ class QuestionOnPage:
 def read_questions(item: Item, data: QueryDict) -> list[QuestionOnPage]:
     """Return the item's questions with as many hints as `data` says have been asked for (`hints-0=2`)."""
     return [
-        QuestionOnPage(index, public_question(question), hints=_read_hints(question, index, data))
+        QuestionOnPage(
+            index,
+            public_question(question),
+            right=_right_options(question),
+            hints=_read_hints(question, index, data),
+        )
         for index, question in enumerate(item.questions.all())
     ]
 
@@ -96,6 +112,12 @@ def _read_answer(question: QuestionOnPage, data: QueryDict) -> Any:
 
 def _read_index(value: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 4 else None
+
+
+def _right_options(question: Question) -> frozenset[int]:
+    key = question.key if isinstance(question.key, dict) else {}
+    options = key.get("options") or []
+    return frozenset(index for index, option in enumerate(options) if option.get("correct"))
 
 
 def _read_hints(question: Question, index: int, data: QueryDict) -> list[SafeString]:

@@ -1,5 +1,6 @@
 """The page of an item: read it, answer it in place, take hints, mark it as done."""
 
+import re
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -87,6 +88,43 @@ def test_a_quiz_is_answered_as_a_whole(
     event = Event.objects.get(actor=alice)
     assert event.response == ["4", 0, [1]]
     assert event.success is False
+
+
+def test_each_tick_is_marked_and_what_was_not_chosen_is_not(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    question = algebra.items["letters-two"].questions.get()
+    question.answer_type = "choices"
+    question.key = {
+        "options": [
+            {"text": "two", "correct": True},
+            {"text": "four", "correct": False},
+            {"text": "three", "correct": True},
+            {"text": "six", "correct": False},
+        ]
+    }
+    question.save()
+    data = {"id": uuid.uuid4(), "answer-0": ["0", "1"]}
+    body = text_of(page(alice).post("/items/letters-two/answer/", data, headers=HTMX))
+    labels = re.findall(r'<label class="choice( is-\w+)?">(.*?)</label>', body, re.DOTALL)
+    assert [marked.strip() for marked, _inner in labels] == ["is-right", "is-wrong", "", ""]
+    # Colour alone says nothing to some.
+    assert ">right<" in re.sub(r"<svg.*?</svg>", "", labels[0][1], flags=re.DOTALL)
+    assert ">wrong<" in re.sub(r"<svg.*?</svg>", "", labels[1][1], flags=re.DOTALL)
+    assert "choice-mark" not in labels[2][1] + labels[3][1]
+
+
+def test_ticks_that_could_not_be_graded_are_not_marked(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    quiz = algebra.items["letters-two"]
+    quiz.kind = "quiz"
+    quiz.save()
+    options = {"options": [{"text": "no", "correct": False}, {"text": "yes", "correct": True}]}
+    Question.objects.create(item=quiz, position=1, answer_type="choices", key=options)
+    response = page(alice).post("/items/letters-two/answer/", {"answer-1": ["0", "1"]})
+    assert response.status_code == 422
+    assert "choice-mark" not in text_of(response)
 
 
 def test_the_key_is_not_on_the_page(page: Any, alice: Any, group: Any) -> None:
