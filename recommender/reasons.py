@@ -140,10 +140,15 @@ def mentioned(reasons: Iterable[Stored]) -> tuple[set[int], set[int], set[int]]:
     return items, concepts, courses
 
 
-def render(reason: Stored, titles: Titles) -> dict[str, Any]:
-    """Return `{"code", "text", "evidence"}` in the language that is active."""
+def render(reason: Stored, titles: Titles, *, item: int) -> dict[str, Any]:
+    """Return `{"code", "text", "evidence"}` in the language that is active.
+
+    `item` is the primary key of the item that the reason is for: what she did with that one is told in other words.
+    """
     code, params = reason["code"], reason["params"]
     text, evidence = _RENDERERS[code](params, titles)
+    if code == "history" and params["item"] == item:
+        text = _say_own(params["verb"], params["right"])
     return {"code": code, "text": text, "evidence": evidence}
 
 
@@ -192,6 +197,18 @@ def _render_history(params: Mapping[str, Any], titles: Titles) -> tuple[str, lis
         case _other:
             text = _("Because you looked at “%(item)s”") % values
     return text, evidence
+
+
+def _say_own(verb: str, right: bool | None) -> str:
+    match verb, right:
+        case "answered", False:
+            return _("You haven't got this right yet")
+        case "answered" | "completed", _any:
+            return _("You did this before")
+        case "progressed" | "abandoned", _any:
+            return _("You started this")
+        case _other:
+            return _("You looked at this before")
 
 
 def _render_success(params: Mapping[str, Any], _titles: Titles) -> tuple[str, list[dict[str, Any]]]:

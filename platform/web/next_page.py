@@ -91,13 +91,20 @@ def _make_cards(recommended: list[RecommendedItem], courses: list[Course]) -> li
 
 
 def _choose_reasons(item: RecommendedItem, seen: set[str], *, most: int) -> list[dict[str, Any]]:
-    """The first reasons, but where only one is shown, rather one that no card above has given.
+    """The first reasons, but where only one is shown, rather one whose evidence no card above has named.
 
     The likelihood of a right answer has a bar of its own, so it counts as a reason only where it is the only one.
     """
     others = [each for each in item.reasons if each["code"] != "success"] or item.reasons
     chosen = others[:most]
     if most == 1:
-        chosen = [each for each in others if each["text"] not in seen][:1] or chosen
-    seen.update(each["text"] for each in chosen)
+        chosen = [each for each in others if not _grounds(each) <= seen][:1] or chosen
+    for each in chosen:
+        seen |= _grounds(each)
     return chosen
+
+
+def _grounds(reason: dict[str, Any]) -> set[str]:
+    """The items and concepts that a reason rests on; its sentence where it names none."""
+    named = {f"{each['item']}/{each['concept']}" for each in reason["evidence"]}
+    return named or {reason["text"]}

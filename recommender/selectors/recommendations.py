@@ -135,7 +135,9 @@ def list_recommendations(
                 score=entry["score"],
                 predicted_success=entry["success"],
                 retrievability=entry["retrievability"],
-                reasons=[reasons.render(reason, titles) for reason in entry["reasons"]],
+                reasons=[
+                    reasons.render(reason, titles, item=item["pk"]) for reason in entry["reasons"]
+                ],
                 item_id=item["pk"],
             )
             for rank, (entry, item) in enumerate(chosen, start=1)

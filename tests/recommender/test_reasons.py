@@ -9,6 +9,8 @@ import pytest
 from recommender.reasons import CODES, Titles, cited_events, mentioned, name_events, render
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC).isoformat()
+OTHER = 9
+"""The item that the reasons are for."""
 TITLES = Titles(
     items={1: ("sums", "Sums")},
     concepts={2: ("adding", "Adding"), 3: ("times", "Multiplying")},
@@ -62,7 +64,28 @@ CASES = [
 
 @pytest.mark.parametrize(("reason", "text"), CASES)
 def test_sentences(reason: dict[str, Any], text: str) -> None:
-    assert render(reason, TITLES)["text"] == text
+    assert render(reason, TITLES, item=OTHER)["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("verb", "right", "text"),
+    [
+        ("answered", False, "You haven't got this right yet"),
+        ("answered", True, "You did this before"),
+        ("answered", None, "You did this before"),
+        ("completed", None, "You did this before"),
+        ("progressed", None, "You started this"),
+        ("abandoned", None, "You started this"),
+        ("viewed", None, "You looked at this before"),
+        ("rated", None, "You looked at this before"),
+    ],
+)
+def test_what_she_did_with_the_item_itself_has_its_own_sentence(
+    verb: str, right: bool | None, text: str
+) -> None:
+    rendered = render(history(verb, right), TITLES, item=1)
+    assert rendered["text"] == text
+    assert [each["item"] for each in rendered["evidence"]] == ["sums"]
 
 
 def test_every_code_has_a_case() -> None:
@@ -71,15 +94,15 @@ def test_every_code_has_a_case() -> None:
 
 @pytest.mark.parametrize("reason", [reason for reason, _text in CASES])
 def test_what_is_gone_breaks_nothing(reason: dict[str, Any]) -> None:
-    rendered = render(reason, Titles())
+    rendered = render(reason, Titles(), item=OTHER)
     assert rendered["text"]
     assert rendered["evidence"] == []
 
 
 def test_evidence_points_to_events_and_concepts() -> None:
     event = {"event": "e", "item": "sums", "concept": None, "title": "Sums", "at": NOW}
-    assert render(history("completed"), TITLES)["evidence"] == [event]
-    *events, concept = render(prerequisite(), TITLES)["evidence"]
+    assert render(history("completed"), TITLES, item=OTHER)["evidence"] == [event]
+    *events, concept = render(prerequisite(), TITLES, item=OTHER)["evidence"]
     assert [one["event"] for one in events] == ["e0", "e1", "e2"]
     assert (concept["concept"], concept["event"]) == ("adding", None)
 
@@ -87,7 +110,7 @@ def test_evidence_points_to_events_and_concepts() -> None:
 def test_a_title_with_markup_or_a_percent_sign_stays_as_it_is() -> None:
     titles = Titles(items={1: ("x", "<b>100%</b> %(item)s")})
     assert (
-        render(history("completed"), titles)["text"]
+        render(history("completed"), titles, item=OTHER)["text"]
         == "Because you finished “<b>100%</b> %(item)s”"
     )
 

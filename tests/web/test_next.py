@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,47 @@ def test_next_shows_ranked_items_each_with_a_reason(page: Any, alice: Any, group
     assert all("<li>" in card for card in cards)
     assert 'href="/items/letters-lesson/?slate=' in cards[0]
     assert f'data-slate="{newest(alice).pk}"' in body
+
+
+def test_cards_below_the_first_rather_give_evidence_that_none_above_gave(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    def because(item: int, verb: str) -> dict[str, Any]:
+        params = {"event": None, "verb": verb, "right": None, "at": None, "share": 0.5}
+        return {"code": "history", "params": {**params, "item": item}}
+
+    client = page(alice)
+    client.get("/")
+    slate = newest(alice)
+    likely = {"code": "success", "params": {"probability": 0.7}}
+    own, one, two = (slate.entries[place]["item"] for place in (3, -1, -2))
+    titles = {item.pk: item.title for item in algebra.items.values()}
+    given = [
+        [because(one, "completed")],
+        [likely, because(one, "rated"), because(two, "completed")],
+        [because(two, "rated"), likely],
+        [because(two, "completed"), because(own, "progressed")],
+    ]
+    for entry, reasons in zip(slate.entries, given, strict=False):
+        entry["reasons"] = reasons
+    slate.save()
+    cards = re.findall(r"<article.*?</article>", text_of(client.get("/")), re.DOTALL)
+    told = [re.sub(r"<[^>]+>", "", re.findall(r"<li>(.*?)</li>", card)[0]) for card in cards[:4]]
+    assert told == [
+        f"Because you finished “{titles[one]}”",
+        f"Because you finished “{titles[two]}”",
+        f"Because you rated “{titles[two]}”",
+        "You started this",
+    ]
+
+
+def test_helpful_is_thanked_without_a_promise(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    client.get("/")
+    data = {"signal": "helpful", "item": "letters-lesson"}
+    body = text_of(client.post(f"/next/{newest(alice).pk}/feedback/", data, headers=HTMX))
+    assert "It is good to know that this helped." in body
+    assert Feedback.objects.get(learner=alice).signal == "helpful"
 
 
 def test_feedback_by_script_swaps_the_card_and_waits_for_the_list(
