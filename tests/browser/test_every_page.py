@@ -162,5 +162,5 @@ def test_feedback_by_keyboard_keeps_the_place(
     page = visit(alice).page
     page.focus(".next-card.first button[value=helpful]")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=More like this will come.")
+    page.wait_for_selector("text=It is good to know that this helped.")
     assert page.evaluate("document.activeElement.classList.contains('acknowledged')")

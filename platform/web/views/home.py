@@ -32,7 +32,7 @@ SIGNALS: Final = [
     (Feedback.Signal.KNOWN, gettext_lazy("I know this")),
 ]
 ANSWERS: Final = {
-    Feedback.Signal.HELPFUL: gettext_lazy("Thank you. More like this will come."),
+    Feedback.Signal.HELPFUL: gettext_lazy("Thank you. It is good to know that this helped."),
     Feedback.Signal.NOT_HELPFUL: gettext_lazy("Thank you. We'll remember that this didn't help."),
     Feedback.Signal.TOO_EASY: gettext_lazy("Thank you. Harder things will come."),
     Feedback.Signal.TOO_HARD: gettext_lazy("Thank you. Easier things will come."),
