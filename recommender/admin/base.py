@@ -1,5 +1,6 @@
 """What the recommender's parts of the admin share: rows that nobody edits, and buttons that call services."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from common.api.errors import Refused
@@ -8,8 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+
+from recommender.selectors.versions import FEWEST_CASES
 
 
 class ReadOnly(ModelAdmin):
@@ -51,6 +56,13 @@ class ReadOnly(ModelAdmin):
         return self.admin_site.admin_view(require_POST(guarded))
 
 
-def format_metric(value: float | None) -> str:
-    """Four decimals, a dash where there is nothing."""
-    return "–" if value is None else f"{value:.4f}"
+def format_metric(metrics: Mapping[str, float], name: str) -> str:
+    """Three decimals with the number of cases, a dash where there is nothing; of too few cases no figure."""
+    value, cases = metrics.get(name), metrics.get("cases")
+    if value is None:
+        return "–"
+    if cases is None:
+        return f"{value:.3f}"
+    counted = ngettext("%(cases)d case", "%(cases)d cases", int(cases)) % {"cases": int(cases)}
+    figure = _("too few to compare") if cases < FEWEST_CASES else f"{value:.3f}"
+    return f"{figure} ({counted})"

@@ -104,7 +104,7 @@ class TrainingRunAdmin(ReadOnly):
 
     @display(description=_("NDCG@10"))
     def ndcg(self, run: TrainingRun) -> str:
-        return format_metric(run.version.metrics.get("ndcg@10") if run.version else None)
+        return format_metric(run.version.metrics if run.version else {}, "ndcg@10")
 
     @display(description=_("version"))
     def result(self, run: TrainingRun) -> str:

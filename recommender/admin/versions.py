@@ -1,5 +1,6 @@
 """Model versions: compare, activate, roll back."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -27,8 +29,9 @@ class ModelVersionAdmin(ReadOnly):
     change_form_outer_before_template = "admin/recommender/modelversion/_compare.html"
     fields = [
         *("created_at", "activated_at", "data_until", "parent", "problem"),
-        *("artefact", "sha256", "gate", "manifest"),
+        *("artefact", "sha256", "judgement", "manifest"),
     ]
+    readonly_fields = ["judgement"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return list_versions()
@@ -89,8 +92,15 @@ class ModelVersionAdmin(ReadOnly):
 
     @display(description=_("NDCG@10"))
     def ndcg(self, version: ModelVersion) -> str:
-        return format_metric(version.metrics.get("ndcg@10"))
+        return format_metric(version.metrics, "ndcg@10")
 
     @display(description=_("gate"))
     def verdict(self, version: ModelVersion) -> str:
-        return str(version.gate.get("verdict") or "–")
+        return str(version.gate.get("verdict") or _("not judged yet"))
+
+    @display(description=_("gate"))
+    def judgement(self, version: ModelVersion) -> str:
+        """All that the gate found, as it is stored."""
+        if not version.gate:
+            return str(_("not judged yet"))
+        return format_html("<pre>{}</pre>", json.dumps(version.gate, indent=2, ensure_ascii=False))

@@ -1,10 +1,14 @@
 """Reading model versions and the ledger of their activations."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from django.db.models import QuerySet
 
 from recommender.models import Activation, ModelVersion
+
+FEWEST_CASES: Final = 100
+"""Of fewer cases the means say too little to set two versions side by side."""
 
 
 def get_active_version() -> ModelVersion | None:
@@ -49,17 +53,18 @@ def list_versions() -> QuerySet[ModelVersion]:
 
 
 class Compared(NamedTuple):
-    """One metric of a version beside the active version's."""
+    """One metric of a version beside the active version's; no difference where either has too few cases."""
 
     name: str
     value: float | None
     active: float | None
     difference: float | None
+    too_few: bool
 
     @property
     def places(self) -> int:
         """Decimals: counts have none."""
-        return 0 if self.name.startswith("cases") else 4
+        return 0 if self.name.startswith("cases") else 3
 
 
 def compare_with_active(version: ModelVersion) -> list[Compared]:
@@ -71,8 +76,18 @@ def compare_with_active(version: ModelVersion) -> list[Compared]:
     for name in names:
         own, other = version.metrics.get(name), theirs.get(name)
         known = own is not None and other is not None
-        rows.append(Compared(name, own, other, own - other if known else None))
+        too_few = (
+            known and not name.startswith("cases") and _has_too_few(name, version.metrics, theirs)
+        )
+        rows.append(
+            Compared(name, own, other, own - other if known and not too_few else None, too_few)
+        )
     return rows
+
+
+def _has_too_few(name: str, *measured: Mapping[str, float]) -> bool:
+    counted = "cases_explored" if name.endswith("_explored") else "cases"
+    return any(metrics.get(counted, FEWEST_CASES) < FEWEST_CASES for metrics in measured)
 
 
 def list_candidates() -> QuerySet[ModelVersion]:

@@ -1,5 +1,6 @@
 """Operators watch runs and move the active version in the admin, under a policy that is looser there only."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,35 @@ def test_activate_and_roll_back_in_one_click_each(operator: Client, tmp_path: Pa
     old, new = make_version(tmp_path), make_version(tmp_path, metrics={"ndcg@10": 0.31})
     operator.post(f"{VERSIONS}{old.pk}/activate/")
     page = operator.get(f"{VERSIONS}{new.pk}/change/").content.decode()
-    assert "0.3100" in page and "0.2500" in page and "0.0600" in page
+    assert "0.310" in page and "0.250" in page and "0.060" in page and "0.3100" not in page
     operator.post(f"{VERSIONS}{new.pk}/activate/")
     assert f"Roll back to {old}" in operator.get(VERSIONS).content.decode()
     operator.post(f"{VERSIONS}roll-back/")
     old.refresh_from_db()
     assert old.is_active
     assert Activation.objects.values_list("reason", flat=True)[0] == "roll_back"
+
+
+def test_figures_of_few_cases_are_not_compared(operator: Client, tmp_path: Path) -> None:
+    make_version(tmp_path, metrics={"ndcg@10": 0.25, "cases": 612.0}, is_active=True)
+    new = make_version(tmp_path, metrics={"ndcg@10": 0.31, "cases": 12.0})
+    listed = operator.get(VERSIONS).content.decode()
+    assert "0.250 (612 cases)" in listed
+    assert "too few to compare (12 cases)" in listed
+    page = operator.get(f"{VERSIONS}{new.pk}/change/").content.decode()
+    assert "too few to compare" in page and "0.060" not in page
+
+
+def test_a_version_that_no_gate_judged_says_so(operator: Client, tmp_path: Path) -> None:
+    version = make_version(tmp_path)
+    assert "not judged yet" in operator.get(VERSIONS).content.decode()
+    page = operator.get(f"{VERSIONS}{version.pk}/change/").content.decode()
+    assert "not judged yet" in page and "{}" not in page
+
+
+def test_the_admin_has_the_icon_of_the_pages(operator: Client) -> None:
+    page = operator.get(VERSIONS).content.decode()
+    assert re.search(r'<link rel="icon"\s+href="/static/img/icon.svg"', page)
 
 
 def test_htmx_is_told_where_to_go(operator: Client, tmp_path: Path) -> None:
@@ -128,7 +151,7 @@ def test_the_gate_s_verdict_is_shown(operator: Client, tmp_path: Path) -> None:
     }
     version = make_version(tmp_path, gate=gate)
     page = operator.get(f"{VERSIONS}{version.pk}/change/").content.decode()
-    assert "not better" in page and "612" in page and "-0.0100" in page
+    assert "not better" in page and "612" in page and "-0.010" in page
 
 
 @pytest.mark.parametrize(
