@@ -1,12 +1,13 @@
 """The API keeps its word: every operation against its OpenAPI description, as each kind of person, on real data.
 
-An operation is tried in full (boundaries, mistakes and random requests) as somebody who may use it, on rows that exist;
-as everybody else with a few random requests.
+An operation is tried (boundaries, mistakes and random requests) as somebody who may use it, on rows that exist; every
+tenth request is sent as each of the others as well.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
@@ -53,6 +54,7 @@ class World:
     group: Group
     paths: list[tuple[str, str, Any]]
     """Pattern of the path, name of its parameter, the value that names a row."""
+    turns: Iterator[int] = field(default_factory=count)
 
 
 @pytest.fixture
@@ -125,30 +127,19 @@ def make_course() -> Course:
     return course
 
 
-def describe(*, boundaries: bool) -> Any:
+def describe() -> Any:
     from config.wsgi import application
     from drf_spectacular.generators import SchemaGenerator
 
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    # Lists at their limit of 1,000 events take gigabytes to generate; tests of their own send them.
+    body = document["paths"]["/api/v1/events/"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]
+    del next(kind for kind in body["schema"]["oneOf"] if kind["type"] == "array")["maxItems"]
     schema = schemathesis.openapi.from_dict(document)
     schema.app = application
-    schema.config.phases.coverage.enabled = boundaries
-    # Too long a list is refused by 413, as too large a body is.
-    statuses = schema.config.checks.negative_data_rejection.expected_statuses
-    schema.config.checks.negative_data_rejection.expected_statuses = [*statuses, "413"]
     return schema
-
-
-def some(examples: int) -> settings:
-    """The same requests in every run."""
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate],
-    )
 
 
 def find_entitled(label: str) -> str:
@@ -183,7 +174,7 @@ def name_real_rows(case: Any, world: World) -> None:
             case.path_parameters[name] = str(value)
 
 
-in_full, briefly = describe(boundaries=True), describe(boundaries=False)
+described = describe()
 
 
 def test_schema_has_no_warnings(capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,20 +189,20 @@ def test_anybody_may_read_the_schema(client: Any) -> None:
     assert response.json()["paths"].keys() >= {"/api/v1/events/", "/api/v1/recommendations/"}
 
 
+@described.parametrize()
 @pytest.mark.django_db
-@pytest.mark.parametrize("who", ["entitled"])
-@in_full.parametrize()
-@some(12)
-def test_operation_keeps_its_word(case: Any, who: str, world: World) -> None:
+@settings(
+    max_examples=8,
+    derandomize=True,  # the same requests in every run
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
+def test_operation_keeps_its_word(case: Any, world: World) -> None:
     name_real_rows(case, world)
-    send(case, world, find_entitled(case.operation.label))
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("actor", [ANONYMOUS, *ROLES])
-@briefly.parametrize()
-@some(3)
-def test_operation_keeps_its_word_to_everybody(case: Any, actor: str, world: World) -> None:
-    if actor != find_entitled(case.operation.label):
-        name_real_rows(case, world)
-        send(case, world, actor)
+    entitled = find_entitled(case.operation.label)
+    send(case, world, entitled)
+    if next(world.turns) % 10 == 0:
+        for actor in sorted(set(world.headers) - {entitled}):
+            send(case, world, actor)
