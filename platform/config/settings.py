@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from common import logs
 from common.servers import ROOT, find_servers, home
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
@@ -209,7 +210,10 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", "optional")
+# Without a mail server nobody is told that a mail was sent to her.
+ACCOUNT_EMAIL_VERIFICATION = env.text(
+    "ACCOUNT_EMAIL_VERIFICATION", "optional" if env.text("EMAIL_HOST", "") else "none"
+)
 ACCOUNT_SIGNUP_ENABLED = env.boolean("SIGNUP_ENABLED", default=True)
 ACCOUNT_ADAPTER = "learners.adapters.AccountAdapter"
 AXES_FAILURE_LIMIT = 10
@@ -302,6 +306,9 @@ UNFOLD = {
     "SITE_HEADER": "Attune",
     "SITE_URL": "/",
     "SITE_SYMBOL": "school",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/icon.svg")}
+    ],
     "SHOW_HISTORY": True,
     "COLORS": {
         # The green of the pages, from light to dark.
