@@ -106,7 +106,7 @@ def summarise_progress(*, learner_id: int, course_ids: Collection[int]) -> dict[
         .annotate(done=Count("completed_at"), seconds=Sum("seconds"))
     )
     work: dict[int, dict[str, Any]] = {
-        course: {"done": done, "seconds": seconds}
+        course: {"done": done, "seconds": round(seconds, 1)}
         for course, done, seconds in mine.values_list("item__course", "done", "seconds")
     }
     concept = ("item__concepts", "item__concepts__slug", "item__concepts__title")

@@ -50,7 +50,7 @@ def test_name_and_language_are_hers_to_change_and_nothing_else(api: Any, alice: 
 def test_progress(api: Any, alice: Any, group: Group, event: Any, course: Any) -> None:
     for slug, response in (("two-and-two", 0), ("two-and-two", 1), ("three-and-three", 1)):
         answer(api, alice, slug, response)
-    sent = event("completed", result={"duration": 60})
+    sent = event("completed", result={"duration": 60.04})
     assert api(alice).post("/api/v1/events/", sent, format="json").status_code == 201
     claimed = event("answered", item="two-and-two", result={"success": True})
     assert api(alice).post("/api/v1/events/", claimed, format="json").status_code == 201
