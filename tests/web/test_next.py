@@ -58,6 +58,19 @@ def test_cards_below_the_first_rather_give_evidence_that_none_above_gave(
     ]
 
 
+def test_feedback_below_the_first_card_is_folded_without_a_script(
+    page: Any, alice: Any, group: Any
+) -> None:
+    cards = re.findall(r"<article.*?</article>", text_of(page(alice).get("/")), re.DOTALL)
+    assert "<details" not in cards[0]
+    assert 'value="too_hard"' in cards[0]
+    for card in cards[1:]:
+        folded = re.search(r"<details[^>]*>\s*<summary>Feedback.*?</details>", card, re.DOTALL)
+        assert folded is not None
+        assert 'value="too_hard"' in folded[0]
+        assert 'value="too_hard"' not in card.replace(folded[0], "")
+
+
 def test_helpful_is_thanked_without_a_promise(page: Any, alice: Any, group: Any) -> None:
     client = page(alice)
     client.get("/")

@@ -1,6 +1,9 @@
 """Courses, progress, joining, the account; signing up and in."""
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +11,8 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeout
 from web_pages import text_of
 
 from learners.api.throttles import AddressThrottle
@@ -58,6 +63,33 @@ def test_guessing_codes_as_many_people_is_slowed_down_by_address(
     people = [page(alice), page(charlie), page(alice), page(charlie)]
     tries = [client.post("/join/", {"code": "WRONGONE"}).status_code for client in people]
     assert tries == [422, 422, 422, 429]
+
+
+@pytest.mark.parametrize(
+    "down", [RedisConnectionError("no route"), RedisTimeout("slow"), OSError()]
+)
+def test_joining_works_while_the_cache_is_down(
+    page: Any, charlie: Any, group: Any, monkeypatch: pytest.MonkeyPatch, down: Exception
+) -> None:
+    asked = []
+
+    def fail(*args: Any, **_kwargs: Any) -> None:
+        asked.append(args)
+        raise down
+
+    client = page(charlie)
+    monkeypatch.setattr(AddressThrottle.cache, "get", fail)
+    assert client.post("/join/", {"code": group.join_code}).status_code == 302
+    assert len(asked) == 2  # by person and by address
+
+
+def test_a_mistake_in_counting_tries_is_not_taken_for_a_cache_that_is_down(
+    page: Any, charlie: Any, group: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = page(charlie)
+    monkeypatch.setitem(AddressThrottle.THROTTLE_RATES, "join", "many/min")
+    with pytest.raises(ValueError, match="many"):
+        client.post("/join/", {"code": group.join_code})
 
 
 def test_guessing_codes_is_slowed_down(page: Any, charlie: Any, group: Any) -> None:
@@ -130,6 +162,50 @@ def test_signing_up_and_in_and_out(page: Any, db: None) -> None:
     assert "Welcome back" in text_of(client.get("/accounts/login/"))
     data = {"login": "dora@example.org", "password": password}
     assert client.post("/accounts/login/", data).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("variables", "verification", "told"),
+    [
+        ({}, "none", False),
+        ({"EMAIL_HOST": "mail.invalid"}, "optional", True),
+        ({"ACCOUNT_EMAIL_VERIFICATION": "optional"}, "optional", True),
+    ],
+)
+def test_a_mail_is_only_spoken_of_where_one_is_sent(
+    page: Any,
+    db: None,
+    settings: Any,
+    variables: dict[str, str],
+    verification: str,
+    told: bool,
+) -> None:
+    names = ("EMAIL_HOST", "ACCOUNT_EMAIL_VERIFICATION")
+    asked = "from config import settings; print(settings.ACCOUNT_EMAIL_VERIFICATION)"
+    configured = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=settings.BASE_DIR,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in names},
+            "PYTHONPATH": str(settings.BASE_DIR / "platform"),
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert configured.stdout.strip() == verification
+    settings.ACCOUNT_EMAIL_VERIFICATION = verification
+    data = {
+        "username": "dora",
+        "email": "dora@example.org",
+        "password1": "a rather long sentence",
+        "password2": "a rather long sentence",
+    }
+    body = text_of(page().post("/accounts/signup/", data, follow=True))
+    assert ("dora@example.org" in body) is told
+    assert bool(mail.outbox) is told
 
 
 def test_a_forgotten_password(page: Any, alice: Any) -> None:
