@@ -164,3 +164,19 @@ def test_feedback_by_keyboard_keeps_the_place(
     page.keyboard.press("Enter")
     page.wait_for_selector("text=It is good to know that this helped.")
     assert page.evaluate("document.activeElement.classList.contains('acknowledged')")
+
+
+def test_feedback_below_the_first_card_is_folded_on_a_phone_only(
+    visit: Callable[..., Visitor], alice: Any, school: SimpleNamespace
+) -> None:
+    page = visit(alice).page
+    button = page.locator(".next-card:not(.first) button[value=too_hard]").first
+    assert button.is_visible()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert not button.is_visible()
+    assert page.locator(".next-card.first button[value=too_hard]").is_visible()
+    page.locator(".folded-feedback > summary").first.focus()
+    page.keyboard.press("Enter")
+    button.wait_for(state="visible")
+    button.click()
+    page.wait_for_selector("text=Easier things will come.")
