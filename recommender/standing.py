@@ -129,7 +129,7 @@ class Standing:
     """The outcome for one learner, as columns over the rows of the outline."""
 
     eligible: NDArray[np.bool_]  # [V]
-    missing: NDArray[np.int64]  # [V] unmet prerequisite concepts, and own ones not taught yet
+    missing: NDArray[np.int64]  # [V] number of unmet prerequisite concepts
     remedial: NDArray[np.float32]  # [V] urgency, 0 = no remedy
     assigned: NDArray[np.bool_]  # [V] by a teacher
     pinned: NDArray[np.bool_]  # [V] by a teacher
@@ -151,9 +151,6 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     known an item that teaches it, or answered right in one of her last three answers on it; and always when nothing
     that she could study teaches it. It isn't met while she is failing at it: when her last three answers on
     it were wrong.
-
-    What is taught comes before what is asked: an exercise or quiz also misses each of its own concepts on which she
-    has completed and answered nothing yet, while something other than an exercise could teach it to her now.
     """
     enrolled = np.isin(outline.course_ids, list(situation.courses))
     offered = outline.published & enrolled & ~outline.mask(situation.banned)
@@ -171,7 +168,6 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     met = _met(outline, offered, completed | known, answers, failing)
     rows, concepts = outline.needs
     missing = np.bincount(rows, weights=~met[concepts], minlength=outline.rows).astype(np.int64)
-    missing += _count_untaught(outline, offered & ~hidden, completed | known, answers)
 
     rested = ~np.isin(outline.item_ids, _completed_within(situation.progress, now - REST))
     remedies = _find_remedies(
@@ -251,23 +247,6 @@ def _met(
     met[[concept for concept, last in answers.items() if any(a.right for a in last)]] = True
     met[[concept for concept in failing if can_be_studied[concept]]] = False
     return met
-
-
-def _count_untaught(
-    outline: Outline,
-    open_now: NDArray[np.bool_],
-    done: NDArray[np.bool_],
-    answers: Mapping[int, list[Answer]],
-) -> NDArray[np.int64]:
-    """[V] for exercises and quizzes: how many of their own concepts she has yet to be taught."""
-    rows, concepts = outline.teaches
-    width = len(outline.concept_ids)
-    teaching = open_now & ~outline.gradable
-    untaught = np.bincount(concepts, weights=teaching[rows], minlength=width) > 0
-    untaught &= np.bincount(concepts, weights=done[rows], minlength=width) == 0
-    untaught[list(answers)] = False
-    asked = outline.gradable[rows] & untaught[concepts]
-    return np.bincount(rows, weights=asked, minlength=outline.rows).astype(np.int64)
 
 
 def _find_remedies(
