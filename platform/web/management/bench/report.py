@@ -39,19 +39,17 @@ def _describe_growth(scales: list[dict[str, Any]]) -> list[str]:
     if len(scales) < 2:
         return []
     small, large = scales[0], scales[-1]
-    lines = [f"at {large['events']:,} beside {small['events']:,} events"]
     parts = {"read a slate": "read", "refresh": "refresh"}
     timings = [(name, small[part], large[part]) for name, part in parts.items()]
     timings += [
         (f"take in {size} events", small["intake"][size], large["intake"][size])
         for size in small["intake"]
     ]
-    for name, one, other in timings:
-        before, after = one["ours_ms"], other["ours_ms"]
+    lines = [f"ratio at {large['events']:,} events beside that at {small['events']:,}"]
+    for name, before, after in timings:
+        ratios = f"{after['ratio']:.2f}", f"{before['ratio']:.2f}"
         lines.append(
-            _ROW.format(
-                f"  {name}", f"{after:.2f} ms", f"{before:.2f} ms", f"{after / before:.2f}", ""
-            )
+            _ROW.format(f"  {name}", *ratios, f"{after['ratio'] / before['ratio']:.2f}", "")
         )
     return lines
 
