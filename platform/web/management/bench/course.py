@@ -37,7 +37,7 @@ class Plan:
 
     @classmethod
     def choose(cls, *, quick: bool, full: bool) -> "Plan":
-        """About 2 minutes, about 8, or as long as 10 million events take."""
+        """About 2 minutes, about 4, or half an hour for 10 million events."""
         events = (100_000, 10_000_000) if full else (100_000,)
         if quick:
             return cls(events, 0.3, 100, {1: 40, 50: 20, 1000: 5}, 4, 15)

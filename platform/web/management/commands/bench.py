@@ -30,9 +30,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", type=Path, help="write the report to this file")
-        parser.add_argument("--quick", action="store_true", help="about 2 minutes instead of 8")
+        parser.add_argument("--quick", action="store_true", help="about 2 minutes instead of 4")
         parser.add_argument(
-            "--full", action="store_true", help="also at 10 million events (needs 6 GB of disk)"
+            "--full", action="store_true", help="also at 10 million events (half an hour, 6 GB of disk)"
         )
         # Given to itself: the second process measures, in a home that the first one deletes.
         parser.add_argument("--home", type=Path, help=SUPPRESS)
