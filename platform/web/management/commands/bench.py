@@ -32,7 +32,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, help="write the report to this file")
         parser.add_argument("--quick", action="store_true", help="about 2 minutes instead of 4")
         parser.add_argument(
-            "--full", action="store_true", help="also at 10 million events (half an hour, 6 GB of disk)"
+            "--full",
+            action="store_true",
+            help="also at 10 million events (half an hour, 6 GB of disk)",
         )
         # Given to itself: the second process measures, in a home that the first one deletes.
         parser.add_argument("--home", type=Path, help=SUPPRESS)
