@@ -2,6 +2,7 @@
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from content.querysets import CourseQuerySet, ItemQuerySet
@@ -283,3 +284,21 @@ class TextVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.text_hash[:12]}@{self.encoder[:12]}"
+
+
+class CatalogueChange(models.Model):
+    """A statement that changed what a ranking is made of: courses, items, what they teach, prerequisites.
+
+    Written by triggers in the database, in the transaction that makes the change, so that no bulk update, import or
+    hand in psql goes by unseen, and whoever keeps a copy of the catalogue finds out by reading a few numbers.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    changed_at = models.DateTimeField(_("changed"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("change of the catalogue")
+        verbose_name_plural = _("changes of the catalogue")
+
+    def __str__(self) -> str:
+        return str(self.pk)

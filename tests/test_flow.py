@@ -24,8 +24,6 @@ pytestmark = [pytest.mark.flow, pytest.mark.django_db(transaction=True)]
 
 API = "/api/v1"
 LEASE_SECONDS = 10
-QUIET = 3
-"""Seconds after which a worker surely looks for a changed catalogue again: not more often than pays."""
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +140,7 @@ def hold_batches() -> Iterator[None]:
         other,
         other.cursor() as cursor,
     ):
-        cursor.execute("LOCK TABLE content_prerequisite IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE content_cataloguechange IN ACCESS EXCLUSIVE MODE")
         yield
 
 
@@ -153,7 +151,7 @@ def wait_for_held() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "
-                "'content_prerequisite'::regclass"
+                "'content_cataloguechange'::regclass"
             )
             return bool(cursor.fetchone()[0])
 
@@ -176,7 +174,6 @@ def test_an_event_in_the_middle_of_a_refresh_ends_in_a_second_slate(
     worker: Any, algebra: SimpleNamespace, browser: Client, alice: Any
 ) -> None:
     browser.wait_for_fresh()
-    time.sleep(QUIET)
     with hold_batches():
         browser.send("completed", "letters-lesson")
         wait_for_held()
@@ -305,7 +302,6 @@ def test_a_worker_killed_in_the_middle_of_a_batch(
     browser.wait_for_fresh()
     processes.stop(worker)
     victim = processes.start_worker("victim", beat=False)
-    time.sleep(QUIET)
     with hold_batches():
         browser.send("completed", "letters-lesson")
         wait_for_held()

@@ -13,7 +13,7 @@ def build_schedule() -> dict[str, dict[str, Any]]:
     every = {
         queue.SWEEP_LEARNERS: settings.SWEEP_SECONDS,
         queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
-        queue.PRUNE_SLATES: DAY,
+        queue.PRUNE: DAY,
     }
     return {
         name: {

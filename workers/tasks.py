@@ -46,11 +46,13 @@ def sweep_learners() -> None:
         )
 
 
-@shared_task(name=queue.PRUNE_SLATES, soft_time_limit=3000, time_limit=3300, **_RETRY)
-def prune_slates() -> None:
-    """Delete slates that are too old to be asked about."""
+@shared_task(name=queue.PRUNE, soft_time_limit=3000, time_limit=3300, **_RETRY)
+def prune() -> None:
+    """Delete what nobody asks about any more: old slates, and notes of changes that every worker has read."""
+    from content.services import prune_changes
     from recommender.services.slates import prune_slates
 
+    prune_changes(now=timezone.now())
     prune_slates(now=timezone.now(), days=settings.SLATE_DAYS)
 
 

@@ -8,10 +8,12 @@ from content.selectors.catalogue import (
     get_outline,
     get_syllabus,
     list_items,
+    read_revision,
 )
 from content.selectors.concepts import find_cycle, prerequisite_map
 from content.selectors.text import (
     MissingVector,
+    count_vectors,
     item_text,
     list_missing_vectors,
     load_vectors,
@@ -24,6 +26,7 @@ __all__ = [
     "Outline",
     "OutlineSection",
     "catalogue_rows",
+    "count_vectors",
     "find_cycle",
     "get_outline",
     "get_syllabus",
@@ -32,5 +35,6 @@ __all__ = [
     "list_missing_vectors",
     "load_vectors",
     "prerequisite_map",
+    "read_revision",
     "read_texts",
 ]

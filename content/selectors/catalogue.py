@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
 
-from content.models import Item, Section
+from content.models import CatalogueChange, Item, Section
 
 
 class CatalogueRow(NamedTuple):
@@ -63,6 +63,16 @@ def catalogue_rows() -> list[CatalogueRow]:
         )
         for row in rows.iterator(chunk_size=5_000)
     ]
+
+
+def read_revision() -> str:
+    """Return a value that is another one after every committed change of what `catalogue_rows` and `prerequisite_map` read.
+
+    One small query. Read it before the rows: then what is kept beside it is as new as it says, or newer.
+    """
+    # Transactions commit in another order than their statements ran, so the highest number alone could miss one.
+    found = CatalogueChange.objects.aggregate(count=Count("pk"), sum=Sum("pk"))
+    return f"{found['count']}:{found['sum'] or 0}"
 
 
 def list_items(ids: Iterable[int]) -> QuerySet[Item]:

@@ -61,6 +61,11 @@ def read_texts(item_ids: Iterable[int]) -> dict[str, str]:
     return {hash_text(text): text for text in map(item_text, items)}
 
 
+def count_vectors(encoder: str) -> int:
+    """Return how many texts have a vector of `encoder` (hash)."""
+    return TextVector.objects.filter(encoder=encoder).count()
+
+
 def load_vectors(encoder: str, hashes: Iterable[str]) -> dict[str, ndarray]:
     """Return the vectors of `encoder` by text hash: float32 [D] of unit length, read-only; absent ones are left out."""
     # Only workers need numpy: the web process saves its memory.

@@ -11,6 +11,7 @@ from content.services.catalogue import (
     update_item,
     update_section,
 )
+from content.services.changes import prune_changes
 from content.services.concepts import PrerequisiteCycle, set_prerequisites
 from content.services.importing import ImportReport, import_content
 from content.services.questions import InvalidQuestions, set_questions
@@ -26,6 +27,7 @@ __all__ = [
     "create_item",
     "create_section",
     "import_content",
+    "prune_changes",
     "set_prerequisites",
     "set_published",
     "set_questions",

@@ -20,7 +20,7 @@ TRAIN_MODEL: Final = "attune.train_model"
 SWEEP_TRAINING_RUNS: Final = "attune.sweep_training_runs"
 JUDGE_CANDIDATE: Final = "attune.judge_candidate"
 COMPUTE_TEXT_VECTORS: Final = "attune.compute_text_vectors"
-PRUNE_SLATES: Final = "attune.prune_slates"
+PRUNE: Final = "attune.prune"
 
 QUEUE_OF: Final[dict[str, str]] = {
     REFRESH_LEARNERS: REFRESH,
@@ -29,7 +29,7 @@ QUEUE_OF: Final[dict[str, str]] = {
     SWEEP_TRAINING_RUNS: DEFAULT,
     JUDGE_CANDIDATE: GPU,
     COMPUTE_TEXT_VECTORS: GPU,
-    PRUNE_SLATES: DEFAULT,
+    PRUNE: DEFAULT,
 }
 
 

@@ -1,22 +1,22 @@
 """The catalogue as the core and the ranking read it, built from the database and kept while nothing changed."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from content.selectors import CatalogueRow, catalogue_rows, load_vectors, prerequisite_map
+from content.selectors import (
+    CatalogueRow,
+    catalogue_rows,
+    count_vectors,
+    load_vectors,
+    prerequisite_map,
+    read_revision,
+)
 from recommender.core.catalogue import Catalogue
-from recommender.selectors.outline import build_outline, read_fingerprint
+from recommender.selectors.outline import build_outline
 from recommender.standing import Outline
-
-QUICK: Final = 0.05
-"""A look for changes that takes no longer (seconds) is taken at every batch,"""
-CHECK_SHARE: Final = 20
-"""a longer one no sooner than after so many times what the last one took: at most 5% of a busy worker."""
 
 
 @dataclass(frozen=True)
@@ -28,42 +28,32 @@ class LoadedCatalogue:
     catalogue: Catalogue
 
 
-class _Kept:
-    """What this process holds, by encoder."""
-
-    def __init__(self) -> None:
-        self.loaded: dict[str, LoadedCatalogue] = {}
-        self.next_check: dict[str, float] = {}
-
-
-_process = _Kept()
+_kept: dict[str, LoadedCatalogue] = {}
+"""What this process holds, by encoder."""
 
 
 def load_catalogue(*, encoder: str = "") -> LoadedCatalogue:
     """Return the catalogue as it is now, with the text vectors of `encoder` (hash; empty: without text).
 
-    Kept by this process until its fingerprint changes, so that refreshes of a quiet catalogue cost one small query.
+    Kept by this process while nothing of it changes. It looks at every call: who refreshed a learner with the
+    catalogue of a moment ago would leave out what she was enrolled for since, and nothing would tell him.
     """
-    now = time.monotonic()
-    kept = _process.loaded.get(encoder)
-    if kept is not None and now < _process.next_check[encoder]:
-        return kept
-    fingerprint = read_fingerprint(encoder=encoder)
-    took = time.monotonic() - now
-    _process.next_check[encoder] = now + took * (CHECK_SHARE if took > QUICK else 1)
+    vectors = count_vectors(encoder) if encoder else 0
+    fingerprint = f"{read_revision()}/{vectors}"
+    kept = _kept.get(encoder)
     if kept is None or kept.fingerprint != fingerprint:
         rows = catalogue_rows()
         outline = build_outline(rows, prerequisite_map())
         kept = LoadedCatalogue(fingerprint, outline, build_catalogue(rows, outline, encoder))
         # One encoder is in use at a time; another one's vectors would only take memory.
-        _process.loaded = {encoder: kept}
+        _kept.clear()
+        _kept[encoder] = kept
     return kept
 
 
 def forget_catalogue() -> None:
     """Drop what this process holds, as a fresh process would start."""
-    _process.loaded.clear()
-    _process.next_check.clear()
+    _kept.clear()
 
 
 def build_catalogue(rows: Sequence[CatalogueRow], outline: Outline, encoder: str) -> Catalogue:

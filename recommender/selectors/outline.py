@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from django.db import connection
 
 from content.models import Item
 from content.selectors import CatalogueRow
@@ -61,26 +60,3 @@ def _order(items: list[CatalogueRow]) -> "np.ndarray[tuple[int], np.dtype[np.flo
 def _columns(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return table[:, 0].copy(), table[:, 1].copy()
-
-
-def read_fingerprint(*, encoder: str) -> str:
-    """Return a value that changes whenever anything does that an outline or a catalogue is built from.
-
-    It reads the columns themselves rather than their dates of change, which bulk updates leave alone.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT (SELECT count(*) || ':' || coalesce(sum(hashtextextended(concat_ws('|',
-                           id, course_id, position, kind, published, text_hash), 0)), 0)
-                      FROM content_item),
-                   (SELECT coalesce(sum(hashtextextended(item_id || '|' || concept_id, 0)), 0)
-                      FROM content_item_concepts),
-                   (SELECT coalesce(sum(hashtextextended(concept_id || '|' || prerequisite_id, 0)), 0)
-                      FROM content_prerequisite),
-                   (SELECT coalesce(sum(id), 0) FROM content_course WHERE published),
-                   (SELECT count(*) FROM content_textvector WHERE encoder = %s)
-            """,
-            [encoder],
-        )
-        return "/".join(map(str, cursor.fetchone()))

@@ -306,7 +306,9 @@ def test_items_are_filtered(
 def test_bad_filters_are_refused(api: Api, enrolled: Any) -> None:
     client = api(enrolled)
     assert client.get("/api/v1/items/?kind=game").status_code == 400
+    assert client.get("/api/v1/items/?kind=").status_code == 400
     assert client.get("/api/v1/items/?published=perhaps").status_code == 400
+    assert client.get("/api/v1/items/?published=").status_code == 400
     assert client.get("/api/v1/items/?course=%00").status_code == 400
     assert client.get("/api/v1/items/?cursor=nonsense").status_code == 404
 

@@ -298,12 +298,9 @@ def test_an_item_of_tomorrow_is_ranked_without_a_restart(
     practised: Any,
     refresh: Any,
     next_items: Any,
-    monkeypatch: Any,
 ) -> None:
     from content.models import Item
-    from recommender.pipeline import catalogue
 
-    monkeypatch.setattr(catalogue, "CHECK_SHARE", 1)
     Item.objects.create(
         course=training_ground.course,
         slug="brand-new",

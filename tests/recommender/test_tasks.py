@@ -45,7 +45,7 @@ def test_what_beat_sends() -> None:
     assert {entry["task"] for entry in schedule.values()} == {
         queue.SWEEP_LEARNERS,
         queue.SWEEP_TRAINING_RUNS,
-        queue.PRUNE_SLATES,
+        queue.PRUNE,
     }
     for entry in schedule.values():
         assert entry["options"]["queue"] == queue.QUEUE_OF[entry["task"]]
