@@ -5,15 +5,13 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from common.pages import read_rows
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from knox.models import AuthToken
 
-from learners.models import Assignment, Event, LearnerState, User
-
-_PAGE = 2_000
+from learners.models import Assignment, LearnerState, User
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
@@ -26,44 +24,50 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
     user = person.get()
     yield (
         "account",
-        person.values(
+        read_rows(
+            person,
             "id", "username", "email", "first_name", "last_name", "role", "language",
             "pseudonym", "synthetic", "is_active", "date_joined", "last_login",
         ),
     )  # fmt: skip
-    yield "email_addresses", EmailAddress.objects.filter(user=user_id).values("email", "verified")
-    yield "tokens", AuthToken.objects.filter(user=user_id).values("created", "expiry")
+    addresses = EmailAddress.objects.filter(user=user_id)
+    yield "email_addresses", read_rows(addresses, "email", "verified")
+    tokens = AuthToken.objects.filter(user=user_id)
+    yield "tokens", read_rows(tokens, "created", "expiry")
+    yield "sessions", read_rows(user.sessions.all(), "expire_date")
     for section, model in (
         ("sign_ins", AccessLog),
         ("failed_sign_ins", AccessAttempt),
         ("failed_sign_in_log", AccessFailureLog),
     ):
-        rows = model.objects.filter(_signed_in_as(user))
-        yield section, rows.values("attempt_time", "ip_address", "user_agent")
-    yield "groups", user.memberships.values("group_id", "group__name", "joined_at")
-    yield "taught_groups", user.taught_groups.values("id", "name", "created_at")
-    yield "enrolments", user.enrolments.values("course__slug", "group_id", "created_at")
-    yield (
-        "assignments",
-        Assignment.objects.reaching(user_id).values("id", "rule", "due", "created_at"),
-    )
-    yield (
-        "given_assignments",
-        user.given_assignments.values("id", "rule", "group_id", "due", "created_at"),
-    )
+        attempts = model.objects.filter(_signed_in_as(user))
+        yield section, read_rows(attempts, "attempt_time", "ip_address", "user_agent")
+    yield "groups", read_rows(user.memberships.all(), "group_id", "group__name", "joined_at")
+    yield "taught_groups", read_rows(user.taught_groups.all(), "id", "name", "created_at")
+    yield "enrolments", read_rows(user.enrolments.all(), "course__slug", "group_id", "created_at")
+    rules = Assignment.objects.reaching(user_id)
+    yield "assignments", read_rows(rules, "id", "rule", "due", "created_at")
+    given = user.given_assignments.all()
+    yield "given_assignments", read_rows(given, "id", "rule", "group_id", "due", "created_at")
     yield (
         "item_progress",
-        user.item_progress.order_by("pk").values(
+        read_rows(
+            user.item_progress.all(),
             "item__slug", "first_at", "last_at", "completed_at", "attempts", "right", "last_right",
             "wrong_streak", "seconds",
         ),
     )  # fmt: skip
-    yield "freshness", _freshness(user_id)
-    events = Event.objects.filter(actor=user_id).values(
-        "id", "uid", "verb", "item__slug", "occurred_at", "received_at", "success", "score",
-        "duration", "response", "context", "graded",
+    state = LearnerState.objects.filter(learner=user_id)
+    yield "freshness", read_rows(state, "dirty_seq", "clean_seq", "dirty_at", "active_at")
+    yield (
+        "events",
+        read_rows(
+            user.events.all(),
+            "id", "uid", "verb", "item__slug", "occurred_at", "received_at", "success", "score",
+            "duration", "response", "context", "graded",
+            key=("occurred_at", "id"),
+        ),
     )  # fmt: skip
-    yield "events", _in_pages(events)
 
 
 def erase(user_id: int) -> int:
@@ -83,7 +87,6 @@ def erase(user_id: int) -> int:
             for model in (AccessLog, AccessAttempt, AccessFailureLog)
         ),
         LogEntry.objects.filter(content_type=account, object_id=str(user_id)),
-        Session.objects.filter(pk__in=_sessions(user_id)),
     ):
         deleted += rows.delete()[0]
     return deleted + user.delete()[0]
@@ -98,25 +101,3 @@ def _signed_in_as(user: User) -> Q:
         if not User.objects.filter(email__iexact=address).exclude(pk=user.pk).exists():
             names |= Q(username__iexact=address)
     return names
-
-
-def _sessions(user_id: int) -> list[str]:
-    """A session names its person only inside its signed data, so all of them must be looked into."""
-    return [
-        session.pk
-        for session in Session.objects.iterator(chunk_size=1_000)
-        if session.get_decoded().get("_auth_user_id") == str(user_id)
-    ]
-
-
-def _freshness(user_id: int) -> QuerySet[Any, Any]:
-    return LearnerState.objects.filter(learner=user_id).values(
-        "dirty_seq", "clean_seq", "dirty_at", "active_at"
-    )
-
-
-def _in_pages(rows: QuerySet[Any, Any]) -> Iterator[dict[str, Any]]:
-    last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk")[:_PAGE]):
-        yield from page
-        last = page[-1]["id"]

@@ -73,7 +73,7 @@ class ExportView(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         return StreamingHttpResponse(
-            write_export(user_id=person_of(request).pk),
+            write_export(person=person_of(request)),
             content_type="application/json",
             headers={"Content-Disposition": 'attachment; filename="attune.json"'},
         )

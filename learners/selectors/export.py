@@ -1,16 +1,32 @@
 """Everything stored of one person, across apps, as she takes it with her."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from common.privacy import registered_personal_data
 from django.core.serializers.json import DjangoJSONEncoder
 
+from learners.models import User
 
-def write_export(*, user_id: int) -> Iterator[str]:
-    """Yield one JSON document of all that is stored of a person, by app and section; a long history is never in memory
-    at once."""
+logger = logging.getLogger(__name__)
+
+
+def write_export(*, person: User) -> Iterator[str]:
+    """Yield one JSON document of all that is stored of a person, by app and section, in bounded memory.
+
+    The answer has begun before the last row is read. What fails on the way is logged and raised: the document is left
+    without its end, which no reader takes for a whole one, and the server breaks the connection off.
+    """
+    try:
+        yield from _document(person.pk)
+    except Exception:
+        logger.exception("export broken off", extra={"person": str(person.pseudonym)})
+        raise
+
+
+def _document(user_id: int) -> Iterator[str]:
     encode = DjangoJSONEncoder(ensure_ascii=False).encode
     before = "{"
     for entry in registered_personal_data():

@@ -1,38 +1,51 @@
 """Everything that the recommender stores of one person, row by row, as she gets it in her export."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from common.pages import read_pages, read_rows
 
 from content.models import Item
 from recommender.models import Feedback, Impression, Slate
 from recommender.storage import unpack_contributions, unpack_history
 
+# A slate is a hundred entries with the contributions of thirty-two events to each.
+_SLATES = 20
+
 
 def export_slates(*, learner_id: int) -> Iterator[dict[str, Any]]:
     """Her slates, oldest first, with the contributions of her events (by event number) to each entry."""
-    slugs = _slugs(learner_id)
-    rows = Slate.objects.filter(learner=learner_id).order_by("computed_at", "pk")
-    for slate in rows.iterator(chunk_size=20):
-        yield {
-            "slate": str(slate.pk),
-            "model_version": slate.model_version_id,
-            "source": slate.source,
-            "computed_at": slate.computed_at.isoformat(),
-            "exploration": slate.exploration,
-            "kept": slate.kept,
-            "entries": [
-                {**entry, "item": slugs.get(entry["item"], entry["item"]), "contributions": parts}
-                for entry, parts in zip(slate.entries, _contributions(slate), strict=True)
-            ],
-        }
+    rows = Slate.objects.filter(learner=learner_id)
+    fields = (
+        "id", "model_version_id", "source", "computed_at", "exploration", "kept", "entries",
+        "history", "contributions",
+    )  # fmt: skip
+    for page in read_pages(rows, *fields, key=("computed_at", "id"), size=_SLATES):
+        slugs = _slugs(page)
+        for slate in page:
+            yield {
+                "slate": str(slate["id"]),
+                "model_version": slate["model_version_id"],
+                "source": slate["source"],
+                "computed_at": slate["computed_at"].isoformat(),
+                "exploration": slate["exploration"],
+                "kept": slate["kept"],
+                "entries": [
+                    {
+                        **entry,
+                        "item": slugs.get(entry["item"], entry["item"]),
+                        "contributions": parts,
+                    }
+                    for entry, parts in zip(slate["entries"], _contributions(slate), strict=True)
+                ],
+            }
 
 
 def export_impressions(*, learner_id: int) -> Iterator[dict[str, Any]]:
-    """What was shown to her, oldest first."""
-    rows = Impression.objects.filter(learner=learner_id).order_by("shown_at", "pk")
-    for row in rows.values(
-        "slate_id", "item__slug", "position", "propensity", "explored", "shown_at"
-    ).iterator():
+    """What was shown to her, in the order in which it was told."""
+    rows = Impression.objects.filter(learner=learner_id)
+    fields = ("slate_id", "item__slug", "position", "propensity", "explored", "shown_at")
+    for row in read_rows(rows, *fields):
         yield {
             "slate": str(row["slate_id"]),
             "item": row["item__slug"],
@@ -45,10 +58,9 @@ def export_impressions(*, learner_id: int) -> Iterator[dict[str, Any]]:
 
 def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
     """What she said, in the order of the ledger."""
-    rows = Feedback.objects.filter(learner=learner_id).order_by("received_at", "pk")
-    for row in rows.values(
-        "uid", "slate_id", "item__slug", "signal", "comment", "received_at", "contributions"
-    ).iterator():
+    rows = Feedback.objects.filter(learner=learner_id)
+    fields = ("uid", "slate_id", "item__slug", "signal", "comment", "received_at", "contributions")
+    for row in read_rows(rows, *fields, key=("received_at", "id")):
         yield {
             "id": str(row["uid"]),
             "slate": str(row["slate_id"]) if row["slate_id"] else None,
@@ -60,24 +72,20 @@ def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _slugs(learner_id: int) -> dict[int, str]:
-    keys: set[int] = set()
-    for entries in (
-        Slate.objects.filter(learner=learner_id).values_list("entries", flat=True).iterator()
-    ):
-        keys.update(entry["item"] for entry in entries)
+def _slugs(slates: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    keys = {entry["item"] for slate in slates for entry in slate["entries"]}
     return dict(Item.objects.filter(pk__in=keys).values_list("pk", "slug"))
 
 
-def _contributions(slate: Slate) -> list[list[dict[str, Any]]]:
-    if not slate.contributions:
-        return [[] for _entry in slate.entries]
-    events = unpack_history(slate.history)
+def _contributions(slate: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    if not slate["contributions"]:
+        return [[] for _entry in slate["entries"]]
+    events = unpack_history(slate["history"])
     return [
         [
             {"event": int(events[place]), "share": round(float(share), 5)}
             for place, share in zip(places, shares, strict=True)
             if place >= 0
         ]
-        for places, shares in zip(*unpack_contributions(slate.contributions), strict=True)
+        for places, shares in zip(*unpack_contributions(slate["contributions"]), strict=True)
     ]

@@ -5,15 +5,13 @@ import uuid
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
 from axes.models import AccessAttempt
 from common import privacy
-from django.contrib.sessions.models import Session
 from django.db import connection
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from learners.models import Event, Group, User
+from learners.models import Event, Group, Session, User
 from learners.services.accounts import erase_person
 from learners.services.assignments import give_assignment
 
@@ -75,35 +73,6 @@ def test_progress(api: Any, alice: Any, group: Group, event: Any, course: Any) -
 def test_progress_of_somebody_new(api: Any, charlie: Any) -> None:
     body = api(charlie).get(f"{ME}progress/").json()
     assert body == {"courses": [], "concepts": [], "struggling": [], "activity": []}
-
-
-def test_the_export_holds_everything_and_nothing_of_others(
-    api: Any, alice: Any, bob: Any, charlie: Any, group: Group, event: Any, course: Any
-) -> None:
-    EmailAddress.objects.create(user=alice, email="alice@example.org", verified=True)
-    AuthToken.objects.create(user=alice)
-    AccessAttempt.objects.create(username="alice", ip_address="192.0.2.1", failures_since_start=1)
-    give_assignment(group=group, teacher=bob, rule="pin", items=[course.items.first()])
-    answer(api, alice, "two-and-two", 1)
-    sent = event(context={"note": "</script>\u2028"})
-    assert api(alice).post("/api/v1/events/", sent, format="json").status_code == 201
-
-    response = api(alice).get(f"{ME}export/")
-    assert response.status_code == 200
-    text = b"".join(response.streaming_content).decode()
-    data = json.loads(text)["learners"]
-    assert [row["username"] for row in data["account"]] == ["alice"]
-    assert [row["verb"] for row in data["events"]] == ["answered", "viewed"]
-    assert data["events"][1]["context"] == {"note": "</script>\u2028"}
-    for section in (
-        "email_addresses", "tokens", "failed_sign_ins", "groups", "enrolments", "assignments",
-        "item_progress", "freshness",
-    ):  # fmt: skip
-        assert data[section], section
-    assert alice.password not in text
-    other = json.loads(b"".join(api(charlie).get(f"{ME}export/").streaming_content))["learners"]
-    assert not other["events"]
-    assert "alice" not in json.dumps(other)
 
 
 def test_every_column_that_points_to_a_person_is_exported_or_erased(db: None) -> None:

@@ -55,10 +55,9 @@ def choose_language(request: PageRequest) -> HttpResponse:
 @require_GET
 def export(request: PersonRequest) -> StreamingHttpResponse:
     """Everything stored of her, as one JSON file, written while it is read."""
-    response = StreamingHttpResponse(
-        write_export(user_id=request.user.pk), content_type="application/json"
-    )
-    name = f"attune-{request.user.pseudonym}-{timezone.now():%Y%m%d}.json"
+    person = request.user
+    response = StreamingHttpResponse(write_export(person=person), content_type="application/json")
+    name = f"attune-{person.pseudonym}-{timezone.now():%Y%m%d}.json"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

@@ -1,161 +1,16 @@
-"""People, their groups, and what they did: the append-only events and the state derived from them."""
+"""What learners did: the append-only events, the state derived from them, and the rules their teachers give."""
 
 import uuid
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from content.models import Concept, Course, Item
-from learners.querysets import AssignmentQuerySet, EnrolmentQuerySet, GroupQuerySet
-
-
-class User(AbstractUser):
-    """A person. Everyone may learn; the role says what else she may do."""
-
-    class Role(models.TextChoices):
-        LEARNER = "learner", _("learner")
-        TEACHER = "teacher", _("teacher")
-        AUTHOR = "author", _("author")
-        OPERATOR = "operator", _("operator")
-
-    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.LEARNER)
-    pseudonym = models.UUIDField(
-        _("pseudonym"),
-        default=uuid.uuid4,
-        unique=True,
-        editable=False,
-        help_text=_("Names this person in logs and aggregates."),
-    )
-    language = models.CharField(_("language"), max_length=12, blank=True)
-    synthetic = models.BooleanField(
-        _("synthetic"),
-        default=False,
-        help_text=_("Made by a generator or imported from a data set."),
-    )
-
-    class Meta(AbstractUser.Meta):
-        verbose_name = _("person")  # type: ignore[assignment]
-        verbose_name_plural = _("people")  # type: ignore[assignment]
-
-    @property
-    def is_teacher(self) -> bool:
-        return self.role == self.Role.TEACHER
-
-    @property
-    def is_author(self) -> bool:
-        return self.role == self.Role.AUTHOR
-
-    @property
-    def is_operator(self) -> bool:
-        return self.role == self.Role.OPERATOR or self.is_superuser
-
-
-class Group(models.Model):
-    """A class: its teachers, its learners and the courses they study."""
-
-    name = models.CharField(_("name"), max_length=200)
-    teachers = models.ManyToManyField(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("teachers"),
-        related_name="taught_groups",
-        blank=True,
-    )
-    learners = models.ManyToManyField(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("learners"),
-        through="Membership",
-        related_name="learning_groups",
-        blank=True,
-    )
-    courses = models.ManyToManyField(
-        Course, verbose_name=_("courses"), related_name="groups", blank=True
-    )
-    join_code = models.CharField(
-        _("join code"),
-        max_length=16,
-        unique=True,
-        null=True,
-        blank=True,
-        help_text=_("Empty: nobody can join by code."),
-    )
-    synthetic = models.BooleanField(_("synthetic"), default=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    objects = GroupQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("group")
-        verbose_name_plural = _("groups")
-        ordering = ["name", "pk"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Membership(models.Model):
-    group = models.ForeignKey(
-        Group, verbose_name=_("group"), on_delete=models.CASCADE, related_name="memberships"
-    )
-    learner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("learner"),
-        on_delete=models.CASCADE,
-        related_name="memberships",
-    )
-    joined_at = models.DateTimeField(_("joined"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("membership")
-        verbose_name_plural = _("memberships")
-        constraints = [
-            models.UniqueConstraint(fields=["group", "learner"], name="learners_membership_unique")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.learner} @ {self.group}"
-
-
-class Enrolment(models.Model):
-    """A learner studies a course: by herself (no group) or through a group that she is in."""
-
-    learner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("learner"),
-        on_delete=models.CASCADE,
-        related_name="enrolments",
-    )
-    course = models.ForeignKey(
-        Course, verbose_name=_("course"), on_delete=models.CASCADE, related_name="enrolments"
-    )
-    group = models.ForeignKey(
-        Group,
-        verbose_name=_("group"),
-        null=True,
-        blank=True,
-        on_delete=models.CASCADE,
-        related_name="enrolments",
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    objects = EnrolmentQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("enrolment")
-        verbose_name_plural = _("enrolments")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["learner", "course", "group"],
-                nulls_distinct=False,
-                name="learners_enrolment_unique",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.learner}: {self.course}"
+from content.models import Concept, Item
+from learners.models.people import Group
+from learners.querysets import AssignmentQuerySet
 
 
 class Event(models.Model):

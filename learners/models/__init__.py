@@ -1,0 +1,16 @@
+"""People, their groups, and what they did."""
+
+from learners.models.activity import Assignment, Event, ItemProgress, LearnerState
+from learners.models.people import Enrolment, Group, Membership, Session, User
+
+__all__ = [
+    "Assignment",
+    "Enrolment",
+    "Event",
+    "Group",
+    "ItemProgress",
+    "LearnerState",
+    "Membership",
+    "Session",
+    "User",
+]
