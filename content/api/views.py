@@ -6,6 +6,7 @@ from common.access import visible
 from common.api.pagination import CursorPages
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -140,7 +141,9 @@ class ItemViews(_CatalogueViews):
             _SLUG,
             OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH),
             OpenApiParameter(
-                "question", OpenApiTypes.INT, description="Of a quiz: which question, from 0."
+                "question",
+                OpenApiTypes.INT,
+                description=gettext_lazy("Of a quiz: which question, from 0."),
             ),
         ],
         responses=HintSerializer,

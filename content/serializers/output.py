@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -64,7 +65,7 @@ class ConceptSerializer(serializers.ModelSerializer[Concept]):
 
 
 class OptionSerializer(serializers.Serializer[Any]):
-    index = serializers.IntegerField(help_text="The response that chooses it.")
+    index = serializers.IntegerField(help_text=_("The response that chooses it."))
     text = serializers.CharField()
     html = serializers.CharField()
 
@@ -128,7 +129,7 @@ class ItemSerializer(ItemSummarySerializer):
 
 
 class HintSerializer(serializers.Serializer[Any]):
-    hint = serializers.IntegerField(help_text="From 1.")
-    of = serializers.IntegerField(help_text="How many hints the question has.")
-    text = serializers.CharField(help_text="Markdown.")
+    hint = serializers.IntegerField(help_text=_("From 1."))
+    of = serializers.IntegerField(help_text=_("How many hints the question has."))
+    text = serializers.CharField(help_text=_("Markdown"))
     html = serializers.CharField()

@@ -4,6 +4,7 @@ from typing import Any
 
 from common.api.fields import Email, Slug, Text
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -33,7 +34,7 @@ class JoinCodeSerializer(serializers.Serializer[Any]):
 
 
 class JoinSerializer(serializers.Serializer[Any]):
-    code = Text(max_length=40, help_text="Case, spaces and dashes do not count.")
+    code = Text(max_length=40, help_text=gettext_lazy("Case, spaces and dashes do not count."))
 
 
 class JoinedSerializer(serializers.ModelSerializer[Group]):
@@ -46,7 +47,7 @@ class JoinedSerializer(serializers.ModelSerializer[Group]):
 
 
 class CourseOfGroupSerializer(serializers.Serializer[Any]):
-    course = Slug(help_text="Slug of a published course.")
+    course = Slug(help_text=gettext_lazy("Slug of a published course."))
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

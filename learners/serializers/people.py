@@ -4,6 +4,7 @@ from typing import Any
 
 from common.api.fields import Text
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from learners.models import Group, User
@@ -47,7 +48,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
 class ConfirmSerializer(serializers.Serializer[Any]):
     confirm = Text(
-        max_length=150, required=False, help_text="Her own user name; required with a session."
+        max_length=150, required=False, help_text=_("Her own user name; required with a session.")
     )
 
 
@@ -82,7 +83,7 @@ class ActivitySerializer(serializers.Serializer[Any]):
     item = serializers.CharField(source="slug")
     title = serializers.CharField()
     occurred_at = serializers.DateTimeField()
-    success = serializers.SerializerMethodField(help_text="As graded by the server, else null.")
+    success = serializers.SerializerMethodField(help_text=_("As graded by the server, else null."))
 
     def get_success(self, row: dict[str, Any]) -> bool | None:
         return row["success"] if row["graded"] else None

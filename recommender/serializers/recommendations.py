@@ -2,21 +2,12 @@
 
 from typing import Any
 
-from common.api.fields import Text
+from common.api.fields import Text, UUIDText
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from recommender import reasons
 from recommender.models import Feedback
-
-
-class StrictUUIDField(serializers.UUIDField):
-    """A UUID as text: a number, which could be read as one too, is a mistake of the sender."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid", value=data)
-        return super().to_internal_value(data)
 
 
 class RecommendationQuery(serializers.Serializer[Any]):
@@ -78,7 +69,7 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):
-    id = StrictUUIDField(
+    id = UUIDText(
         required=False, help_text=_("Makes sending twice harmless; made up where it is absent.")
     )
     item = serializers.SlugField(max_length=100, help_text=_("An item of the slate."))

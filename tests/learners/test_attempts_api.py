@@ -98,7 +98,7 @@ def test_a_response_that_cannot_be_graded(answer: Any, response: Any) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("id", "x"), ("id", None), ("hints", -1), ("hints", "many"), ("hints", 101)],
+    [("id", "x"), ("id", 7), ("id", None), ("hints", -1), ("hints", "many"), ("hints", 101)],
 )
 def test_wrong_fields_are_named(answer: Any, field: str, value: Any) -> None:
     assert list(answer(0, **{field: value}).json()["error"]["fields"]) == [field]

@@ -25,6 +25,10 @@ class Email(_TextOnly, serializers.EmailField):
     """An email address."""
 
 
+class UUIDText(_TextOnly, serializers.UUIDField):
+    """A UUID; a number, which could be read as one, is a mistake of the sender."""
+
+
 class Slug(_TextOnly, serializers.RegexField):
     """A slug: Latin letters, digits, dashes and underscores, 100 at most."""
 
