@@ -2,13 +2,15 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import get_language
-from knox.models import AuthToken
+
+from learners.services.accounts import end_tokens
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up can be closed by the operator, and remembers the language that it was done in."""
+    """Sign-up can be closed and remembers the language that it was done in; a changed or reset password ends the tokens."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.ACCOUNT_SIGNUP_ENABLED)
@@ -17,7 +19,7 @@ class AccountAdapter(DefaultAccountAdapter):
         user.language = get_language() or ""
         return super().save_user(request, user, form, commit)
 
+    @transaction.atomic
     def set_password(self, user: Any, password: str) -> None:
-        """A changed or reset password ends the tokens: they may be in the hands that it was changed for."""
         super().set_password(user, password)
-        AuthToken.objects.filter(user=user.pk).delete()
+        end_tokens(person=user)

@@ -23,7 +23,7 @@ from learners.models import (
     User,
 )
 from learners.services import groups as group_services
-from learners.services.accounts import erase_person
+from learners.services.accounts import end_tokens, erase_person
 from learners.services.assignments import withdraw_assignment
 from learners.services.enrolment import enrol_learners, withdraw_learners
 from learners.services.freshness import mark_dirty
@@ -56,13 +56,23 @@ class ThroughService(ModelAdmin):
         return names, {self.opts.verbose_name_plural: len(names)}, set(), []
 
 
+class PasswordForm(AdminPasswordChangeForm):
+    """An operator gives somebody another password, or none."""
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> User:
+        person: User = super().save(commit)
+        end_tokens(person=person)
+        return person
+
+
 @admin.register(User)
 class PersonAdmin(UserAdmin, ThroughService):
     """People. The role decides who may enter the admin; deleting a person erases all that is stored of her."""
 
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
     list_display = ("username", "email", "role", "is_active", "synthetic", "last_login")
     list_filter = ("role", "is_active", "synthetic")
     list_filter_submit = True
@@ -125,8 +135,13 @@ class MembershipInline(TabularInline):
     model = Membership
     autocomplete_fields = ("learner",)
     readonly_fields = ("joined_at",)
+    ordering = ("pk",)
     extra = 0
     per_page = 50
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # To put somebody in another's place is to take one out and add the other.
+        return False
 
 
 @admin.register(Group)

@@ -4,6 +4,7 @@ import logging
 
 from common.privacy import registered_personal_data
 from django.db import transaction
+from knox.models import AuthToken
 
 from learners.models import Group, LearnerState, User
 from learners.services.event_store import lock_history
@@ -17,6 +18,14 @@ def update_account(*, person: User, **fields: str) -> User:
         setattr(person, name, value)
     person.save(update_fields=list(fields))
     return person
+
+
+def end_tokens(*, person: User) -> int:
+    """End her API tokens, as whoever gives her another password must: they may be in the hands that it is changed for.
+
+    Her sessions end by themselves, since each holds a hash of the password. Returns how many tokens there were.
+    """
+    return int(AuthToken.objects.filter(user=person.pk).delete()[0])
 
 
 @transaction.atomic

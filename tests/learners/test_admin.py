@@ -17,12 +17,8 @@ MODELS = (
 
 
 @pytest.fixture
-def desk(olga: Any, settings: Any) -> Client:
+def desk(olga: Any) -> Client:
     """A browser in which the operator is signed in."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
     client = Client()
     client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -76,6 +72,34 @@ def test_taking_a_course_and_a_learner_away_withdraws_them(
     form = {"name": group.name, "teachers": [bob.pk], **members(charlie, initial=[row])}
     assert desk.post(page("group_change", group.pk), form).status_code == 302
     assert not Enrolment.objects.exists()
+
+
+def test_a_member_s_row_cannot_become_another_s(
+    desk: Client, alice: Any, bob: Any, charlie: Any, group: Group, course: Any
+) -> None:
+    row = group.memberships.get()
+    form = {"name": group.name, "teachers": [bob.pk], "courses": [course.pk]}
+    form |= members(charlie, initial=[row])
+    assert desk.post(page("group_change", group.pk), form).status_code == 302
+    assert list(group.learners.all()) == [alice]
+    assert selectors.list_learner_courses([alice.pk])[alice.pk] == {course.pk}
+
+
+def test_what_changes_for_a_member_is_counted(
+    desk: Client, alice: Any, bob: Any, charlie: Any, group: Group, course: Any, dirt: Any
+) -> None:
+    address, row = page("group_change", group.pk), group.memberships.get()
+    form = {"name": group.name, "teachers": [bob.pk], "courses": [course.pk]}
+    before = dirt(alice)
+    desk.post(address, form | members(alice, initial=[row]))
+    assert dirt(alice) == before
+    desk.post(address, form | members(alice, charlie, initial=[row]))
+    assert (dirt(alice), dirt(charlie) > 0) == (before, True)
+    rows = list(group.memberships.order_by("pk"))
+    gone = members(alice, charlie, initial=rows) | {"memberships-0-DELETE": "on"}
+    desk.post(address, form | gone)
+    assert dirt(alice) > before
+    assert list(group.learners.all()) == [charlie]
 
 
 def test_an_operator_enrols_one_learner(desk: Client, charlie: Any, course: Any, dirt: Any) -> None:
@@ -149,7 +173,7 @@ def test_events_are_facts(desk: Client, alice: Any, group: Group, api: Any, even
 
 
 def test_people_who_must_not_get_in(
-    settings: Any, alice: Any, bob: Any, ada: Any, desk: Client, group: Group
+    alice: Any, bob: Any, ada: Any, desk: Client, group: Group
 ) -> None:
     ada.is_staff = True  # an author works in the admin, on the catalogue
     ada.save()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 LOGIN, LOGOUT, ME = "/api/v1/auth/login/", "/api/v1/auth/logout/", "/api/v1/me/"
 PASSWORD = "correct horse battery"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +95,7 @@ def test_a_cache_that_is_down_keeps_nobody_out(alice: Any, settings: Any) -> Non
 
 def test_signing_out_ends_a_session_too(alice: Any) -> None:
     client = APIClient()
-    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(alice, backend=BACKEND)
     assert client.get(ME).status_code == 200
     assert client.post(LOGOUT).status_code == 204
     assert client.get(ME).status_code == 401
@@ -136,7 +138,7 @@ def test_a_new_password_ends_the_tokens(alice: Any, bob: Any) -> None:
     secret = login("alice").json()["token"]
     others = login("bob").json()["token"]
     browser = Client()
-    browser.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    browser.force_login(alice, backend=BACKEND)
     new = {
         "oldpassword": PASSWORD,
         "password1": "quite another one",
@@ -145,3 +147,36 @@ def test_a_new_password_ends_the_tokens(alice: Any, bob: Any) -> None:
     assert browser.post("/accounts/password/change/", new).status_code == 302
     assert APIClient(HTTP_AUTHORIZATION=f"Token {secret}").get(ME).status_code == 401
     assert APIClient(HTTP_AUTHORIZATION=f"Token {others}").get(ME).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {
+            "password1": "quite another one",
+            "password2": "quite another one",
+            "usable_password": "true",
+        },
+        {"usable_password": "false", "unset-password": "on"},
+    ],
+)
+def test_an_operator_s_change_ends_the_tokens_and_sessions(
+    alice: Any, bob: Any, olga: Any, form: dict[str, str]
+) -> None:
+    secret, others = login("alice").json()["token"], login("bob").json()["token"]
+    hers, desk = APIClient(), Client()
+    hers.force_login(alice, backend=BACKEND)
+    desk.force_login(olga, backend=BACKEND)
+    assert hers.get(ME).status_code == 200
+    address = reverse("admin:auth_user_password_change", args=[alice.pk])
+    assert desk.post(address, form).status_code == 302
+    assert APIClient(HTTP_AUTHORIZATION=f"Token {secret}").get(ME).status_code == 401
+    assert APIClient(HTTP_AUTHORIZATION=f"Token {others}").get(ME).status_code == 200
+    assert hers.get(ME).status_code == 401
+
+
+def test_the_admin_sends_to_the_one_page_for_the_own_password(olga: Any) -> None:
+    desk = Client()
+    desk.force_login(olga, backend=BACKEND)
+    sent = desk.get(reverse("admin:password_change"))
+    assert (sent.status_code, sent["Location"]) == (302, "/accounts/password/change/")
