@@ -30,9 +30,10 @@ def django_db_modify_db_settings() -> None:
 
 @pytest.fixture(autouse=True)
 def plain_settings(settings: Any) -> None:
-    """Static files by their own names, which need no collecting; passwords that cost nothing."""
+    """Static files by their own names, looked for where they lie, not collected; passwords that cost nothing."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
