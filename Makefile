@@ -72,7 +72,7 @@ $(VENV)/.runtime: pyproject.toml requirements.lock
 	  { echo "Attune needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) $(TORCH)
-	@echo "Installing what requirements.lock names (a minute or two) …"
+	@echo "Installing what requirements.lock names (minutes, with nothing to see) …"
 	@$(PIP) --quiet --no-deps --require-hashes --requirement requirements.lock
 	@touch $@
 
