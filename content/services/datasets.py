@@ -44,7 +44,7 @@ def import_dataset_course(
     """Create or update the synthetic course `slug` with its items and concepts; return its id and item ids by key.
 
     Doing it again changes what differs and keeps every id. Texts and hashes are as usual: see `compute_text_hashes`.
-    Raises Refused where a course of people has that slug, or a text cannot be stored.
+    Raises Refused where a course of people has that slug, another course an item's, or a text cannot be stored.
     """
     if len(slug) > _SLUG_LENGTH // 2 or slugify(slug) != slug:
         raise Refused(_("%(slug)s: not a short slug.") % {"slug": slug})
@@ -69,6 +69,9 @@ def import_dataset_course(
                 position=position,
             )
         )
+    slugs = [row.slug for row in rows]
+    if taken := Item.objects.filter(slug__in=slugs).exclude(course=course).first():
+        raise Refused(_("%(slug)s is an item of another course.") % {"slug": taken.slug})
     Item.objects.bulk_create(
         rows,
         batch_size=_BATCH,

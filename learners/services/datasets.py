@@ -68,7 +68,7 @@ SELECT actor_id, item_id, min(occurred_at), max(occurred_at),
        max(occurred_at) FILTER (WHERE verb <> 'answered' OR success),
        count(*) FILTER (WHERE verb = 'answered'),
        count(*) FILTER (WHERE success),
-       (array_agg(success ORDER BY occurred_at DESC, id DESC))[1],
+       (array_agg(success ORDER BY occurred_at DESC, id DESC) FILTER (WHERE verb = 'answered'))[1],
        count(*) FILTER (WHERE verb = 'answered' AND wrong_since),
        0
   FROM (SELECT *, NOT bool_or(coalesce(success, false)) OVER (
@@ -83,6 +83,12 @@ ON CONFLICT (learner_id, item_id) DO UPDATE SET
 """
 
 
+def refuse_names_of_people(usernames: Sequence[str]) -> None:
+    """Raise Refused where one of a data set's names belongs to a person: to be asked before anything is written."""
+    if taken := User.objects.filter(username__in=usernames, synthetic=False).first():
+        raise Refused(_("%(name)s is the name of a person.") % {"name": taken.username})
+
+
 def import_dataset_learners(
     *, course_id: int, usernames: Sequence[str], events: Sequence[DatasetEvent]
 ) -> int:
@@ -92,8 +98,7 @@ def import_dataset_learners(
     for a refresh, since a data set's learners don't sign in: a slate is computed when one is read. Raises Refused where
     one of the names belongs to a person.
     """
-    if taken := User.objects.filter(username__in=usernames, synthetic=False).first():
-        raise Refused(_("%(name)s is the name of a person.") % {"name": taken.username})
+    refuse_names_of_people(usernames)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_STAGE)
         _copy(cursor, "dataset_people", enumerate_rows((name,) for name in usernames))

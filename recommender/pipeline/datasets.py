@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from content.services.datasets import DatasetItem, import_dataset_course, make_dataset_slug
-from learners.services.datasets import DatasetEvent, import_dataset_learners
+from learners.services.datasets import DatasetEvent, import_dataset_learners, refuse_names_of_people
 from recommender.core.events import ANSWERED, BEHAVIOURS, OUTCOMES, RATED, RIGHT
 from recommender.core.readers import TEST, DataFolder
 
@@ -40,8 +40,10 @@ def import_folder(
     """Bring a data folder into the database, in batches; test rows (`part`) stay out.
 
     Doing it again, or going on after it was killed, ends in the same rows. Raises Refused (a name is taken, a text
-    cannot be stored).
+    cannot be stored), and nothing is written then.
     """
+    usernames = [make_dataset_slug(slug, learner) for learner in data.learners]
+    refuse_names_of_people(usernames)
     concepts = data.concept_keys
     items = [
         DatasetItem(key, data.texts[row], tuple(concepts[c] for c in data.concepts[row]))
@@ -60,7 +62,7 @@ def import_folder(
         who = range(start, min(start + LEARNERS, len(data.learners)))
         new += import_dataset_learners(
             course_id=course_id,
-            usernames=[make_dataset_slug(slug, data.learners[one]) for one in who],
+            usernames=[usernames[one] for one in who],
             events=list(_events(data, slug, who, row_ids, times)),
         )
         on_learners(len(who))

@@ -1,6 +1,7 @@
 """Real interactions are loaded once, whole, and without their test rows, however often the import is begun."""
 
 import gzip
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from content.models import Concept, Course, Item
 from learners.models import Enrolment, Event, ItemProgress, LearnerState, User
+from learners.services.datasets import DatasetEvent, import_dataset_learners
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -185,14 +187,38 @@ def test_a_course_of_people_is_not_touched(folder: Path) -> None:
     Course.objects.create(slug="art", title="Art for people")
     with pytest.raises(CommandError, match="course of people"):
         call_command("import_dataset", folder)
-    assert not Item.objects.exists()
+    assert not Item.objects.exists() and not User.objects.exists()
 
 
-def test_a_person_s_name_is_not_taken(folder: Path, person: Any) -> None:
-    person("art-7")
-    with pytest.raises(CommandError, match="art-7 is the name of a person"):
+def test_an_item_of_another_course_is_not_touched(folder: Path) -> None:
+    other = Course.objects.create(slug="craft", title="Craft")
+    Item.objects.create(course=other, slug="art-20", title="Mine", kind="lesson")
+    with pytest.raises(CommandError, match="art-20 is an item of another course"):
         call_command("import_dataset", folder)
-    assert not Event.objects.exists()
+    assert list(Course.objects.all()) == [other] and not User.objects.exists()
+    assert Item.objects.get().title == "Mine"
+
+
+def test_a_person_s_name_is_not_taken(
+    folder: Path, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommender.pipeline.datasets.LEARNERS", 1)
+    person("art-eight")  # the second batch would meet it
+    with pytest.raises(CommandError, match="art-eight is the name of a person"):
+        call_command("import_dataset", folder)
+    assert not Course.objects.exists() and not Event.objects.exists()
+    assert User.objects.get().username == "art-eight"
+
+
+def test_the_last_answer_is_not_what_came_after_it(course: Course) -> None:
+    item, start = course.items.get(slug="two-and-two"), datetime(2020, 1, 1, tzinfo=UTC)
+    events = [
+        DatasetEvent("set-1", uuid.UUID(int=place), verb, item.pk, start, success)
+        for place, (verb, success) in enumerate([("answered", True), ("rated", None)])
+    ]
+    assert import_dataset_learners(course_id=course.pk, usernames=["set-1"], events=events) == 2
+    progress = ItemProgress.objects.get()
+    assert (progress.attempts, progress.right, progress.last_right) == (1, 1, True)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
