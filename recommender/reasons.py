@@ -6,6 +6,7 @@ A reason is stored as `{"code": …, "params": {…}}` and rendered in the reade
 |---|---|---|
 | assigned, pinned | – | a teacher wants it |
 | prerequisite | concept, failing, wrong, events | teaches what a concept builds on that goes wrong |
+| introduction | concept | comes before the exercises on a concept that is new to her |
 | exploration | – | drawn at random from the best 50, to learn about it |
 | history | event, verb, right, item, at, share | an event that weighed for this very item |
 | success | probability | how likely a right answer is |
@@ -61,6 +62,10 @@ def from_remedy(remedy: "Remedy", concept_ids: Sequence[int]) -> Stored:
             "events": [_describe_answer(answer) for answer in remedy.answers],
         },
     }
+
+
+def from_introduction(concept: int) -> Stored:
+    return {"code": "introduction", "params": {"concept": concept}}
 
 
 def from_exploration() -> Stored:
@@ -238,6 +243,16 @@ def _render_prerequisite(
     return text, evidence
 
 
+def _render_introduction(
+    params: Mapping[str, Any], titles: Titles
+) -> tuple[str, list[dict[str, Any]]]:
+    evidence = _concept_evidence(params["concept"], titles)
+    if not evidence:
+        return _("Comes before the exercises on it"), []
+    text = _("Teaches “%(concept)s” before its exercises") % {"concept": evidence[0]["title"]}
+    return text, evidence
+
+
 def _render_syllabus(params: Mapping[str, Any], titles: Titles) -> tuple[str, list[dict[str, Any]]]:
     course = titles.courses.get(params["course"])
     if course is None:
@@ -267,6 +282,7 @@ _RENDERERS: Final[
     "history": _render_history,
     "success": _render_success,
     "prerequisite": _render_prerequisite,
+    "introduction": _render_introduction,
     "syllabus": _render_syllabus,
     "syllabus_start": _render_start,
 }

@@ -134,7 +134,9 @@ class Standing:
     assigned: NDArray[np.bool_]  # [V] by a teacher
     pinned: NDArray[np.bool_]  # [V] by a teacher
     review: NDArray[np.bool_]  # [V] completed before and due again
+    teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
     remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
+    introduces: Mapping[int, int] = field(default_factory=dict)  # concept index by row
 
 
 def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing:
@@ -151,6 +153,9 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     known an item that teaches it, or answered right in one of her last three answers on it; and always when nothing
     that she could study teaches it. It isn't met while she is failing at it: when her last three answers on
     it were wrong.
+
+    What is taught should come before what is asked, though nothing is blocked by it: see `_find_introductions`. Only
+    what asks about several concepts, of which one builds on the other, misses what the introduction to each still misses.
     """
     enrolled = np.isin(outline.course_ids, list(situation.courses))
     offered = outline.published & enrolled & ~outline.mask(situation.banned)
@@ -182,14 +187,20 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     for row, remedy in remedies.items():
         remedial[row] = remedy.weigh(gradable=bool(outline.gradable[row]))
     open_again = completed & (due | (remedial > 0))
+    eligible = offered & ~hidden & (~completed | open_again)
+    teach_first, introduces, missing = _find_introductions(
+        outline, situation, eligible=eligible, missing=missing, known=known
+    )
     return Standing(
-        eligible=offered & ~hidden & (~completed | open_again),
+        eligible=eligible,
         missing=missing,
         remedial=remedial,
         assigned=outline.mask(situation.assigned),
         pinned=outline.mask(situation.pinned),
         review=open_again,
+        teach_first=teach_first,
         remedies=remedies,
+        introduces=introduces,
     )
 
 
@@ -247,6 +258,52 @@ def _met(
     met[[concept for concept, last in answers.items() if any(a.right for a in last)]] = True
     met[[concept for concept in failing if can_be_studied[concept]]] = False
     return met
+
+
+def _find_introductions(
+    outline: Outline,
+    situation: Situation,
+    *,
+    eligible: NDArray[np.bool_],
+    missing: NDArray[np.int64],
+    known: NDArray[np.bool_],
+) -> tuple[NDArray[np.int8], dict[int, int], NDArray[np.int64]]:
+    """What should come first for each concept that is new to her: `teach_first`, `introduces` and `missing` of her Standing.
+
+    New is a concept on which she has met nothing that teaches it (lesson, video, reading), answered nothing right and
+    marked nothing as known, while both something that teaches it and something that asks about it are open to her.
+    Introduced it is by what lacks the fewest prerequisites, the first of that in the order of the course.
+    """
+    rows, concepts = outline.teaches
+    width = len(outline.concept_ids)
+
+    def touched(items: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.bincount(concepts[items[rows]], minlength=width) > 0
+
+    teaches = ~outline.gradable
+    met = outline.mask(entry.item for entry in situation.progress) & teaches
+    right = outline.mask(
+        [entry.item for entry in situation.progress if entry.right]
+        + [answer.item for answer in situation.answers if answer.right]
+    )
+    new = touched(eligible & teaches) & touched(eligible & ~teaches) & ~touched(met | right | known)
+    lessons = np.flatnonzero(new[concepts] & (eligible & teaches)[rows])
+    row, concept = rows[lessons], concepts[lessons]
+    order = np.lexsort((row, outline.order[row], missing[row], concept))
+    _, first = np.unique(concept[order], return_index=True)
+    first = order[first]
+    introduces: dict[int, int] = {}
+    for lesson, introduced in zip(row[first].tolist(), concept[first].tolist(), strict=True):
+        introduces.setdefault(lesson, introduced)
+    asks = new[concepts] & (eligible & ~teaches)[rows]
+    still = np.zeros(width, dtype=np.int64)
+    still[concept[first]] = missing[row[first]]
+    missing = missing.copy()
+    np.maximum.at(missing, rows[asks], still[concepts[asks]])
+    column = np.zeros(outline.rows, dtype=np.int8)
+    column[rows[asks]] = -1
+    column[list(introduces)] = 1
+    return column, introduces, missing
 
 
 def _find_remedies(

@@ -21,7 +21,9 @@ class RankingConfig:
     """Weights of the terms and sizes of the slate.
 
     Affinity lies in 0..1 and practice in -1..1 before their weights, so the weight of `remedial` lifts
-    above all of both, and that of `assigned` above everything.
+    above all of both, and that of `assigned` above everything. `teach_first` parts a lesson from the
+    exercises that it introduces by twice its weight: a little more than the best practice, affinity and
+    variety can make up for together (1.5, 1 and 0.18), and less than a remedy or a teacher's wish.
     """
 
     target_success: float = 0.7
@@ -36,6 +38,7 @@ class RankingConfig:
     practice: float = 3.0
     practice_width: float = 0.3
     practice_unknown: float = 0.5
+    teach_first: float = 1.35
     remedial: float = 8.0
     assigned: float = 20.0
 
@@ -60,6 +63,9 @@ class Candidates:
         Floats  # 1 where it teaches an unmet direct prerequisite of a concept she is failing at
     )
     assigned: NDArray[np.bool_]  # pinned or assigned by her teacher
+    teach_first: NDArray[
+        np.int8
+    ]  # 1 introduces a concept, -1 asks about one not introduced, else 0
     syllabus: Floats  # position in the course, rising
     success: Floats  # P(correct), NaN = unknown or not an exercise
     affinity: Floats  # log-probabilities, any scale; not read by `syllabus`
@@ -158,7 +164,14 @@ def syllabus(candidates: Candidates, *, config: RankingConfig) -> Ranking:
 def _terms(
     candidates: Candidates, pool: NDArray[np.int64], config: RankingConfig, target: float
 ) -> dict[str, Floats]:
-    """Each term [n] of the candidates in the pool, weighted."""
+    """Each term [n] of the candidates in the pool, weighted.
+
+    `teach_first`: novices learn more from being shown than from problems they have no method for
+    (Sweller & Cooper, 1985, on worked examples), and the advantage turns round as they come to know
+    (the expertise reversal effect: Kalyuga et al., 2003). So it is a constant for each item, which
+    leaves the order among exercises to `practice`, and ends for a concept with the first look at what
+    teaches it or the first right answer.
+    """
     value = practice_value(
         candidates.success[pool].astype(np.float64),
         target,
@@ -168,6 +181,7 @@ def _terms(
     return {
         "affinity": config.affinity * _scaled(candidates.affinity[pool].astype(np.float64)),
         "practice": config.practice * value,
+        "teach_first": config.teach_first * candidates.teach_first[pool].astype(np.float64),
         "remedial": config.remedial * candidates.remedial[pool].astype(np.float64),
         "assigned": config.assigned * candidates.assigned[pool].astype(np.float64),
         "prerequisites": -candidates.missing_prerequisites[pool].astype(np.float64),
@@ -248,12 +262,13 @@ def _explore(
 ) -> tuple[NDArray[np.int64], Exploration | None]:
     """With probability epsilon one slot below the first is drawn uniformly from the eligible top.
 
-    Neither assigned items nor remedies nor items with missing prerequisites take part, and none of
-    them is moved by more than the one place that the drawn item needs: exploration bends no rule.
+    Neither assigned items nor remedies nor items with missing prerequisites take part, nor what asks
+    about a concept that is yet to be introduced; and none of them is moved by more than the one place
+    that the drawn item needs: exploration bends no rule.
     """
     items = pool[chosen[: config.explore_from]]
     free = (candidates.missing_prerequisites[items] == 0) & ~candidates.assigned[items]
-    free &= candidates.remedial[items] == 0
+    free &= (candidates.remedial[items] == 0) & (candidates.teach_first[items] >= 0)
     free[0] = False
     places = np.flatnonzero(free)
     if rng.random() >= config.epsilon or len(places) < 2:

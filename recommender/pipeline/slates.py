@@ -276,6 +276,8 @@ def _make_entries(
         predicted = success.get(row, math.nan)
         known = math.isfinite(predicted)
         found = common_reasons(outline, standing, row)
+        if (concept := standing.introduces.get(row)) is not None:
+            found.append(reasons.from_introduction(outline.concept_ids[concept]))
         if row == explored:
             found.append(reasons.from_exploration())
         if not again[place]:

@@ -141,6 +141,7 @@ def as_candidates(
         missing_prerequisites=np.where(called_for, 0, standing.missing),
         remedial=standing.remedial.astype(np.float64),
         assigned=wanted,
+        teach_first=standing.teach_first,
         syllabus=place,
         success=np.full(outline.rows, np.nan) if success is None else success,
         affinity=np.zeros(outline.rows) if affinity is None else affinity.astype(np.float64),

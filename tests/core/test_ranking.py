@@ -23,6 +23,7 @@ def candidates(seed: int, **changes: object) -> Candidates:
         "missing_prerequisites": rng.integers(0, 3, ROWS) * (rng.random(ROWS) < 0.3),
         "remedial": (rng.random(ROWS) < 0.05).astype(float),
         "assigned": rng.random(ROWS) < 0.05,
+        "teach_first": np.zeros(ROWS, dtype=np.int8),
         "syllabus": rng.permutation(ROWS).astype(float),
         "success": success,
         "affinity": np.log(rng.dirichlet(np.full(ROWS, 0.2)) + 1e-12),
@@ -87,6 +88,42 @@ def test_a_remedy_is_in_the_top_three(seed: int, explore: bool) -> None:
         assert pool.remedial[found.items[:3]].any()
 
 
+@given(seed=seeds, target=st.floats(0.5, 0.9))
+@settings(max_examples=60, deadline=None)
+def test_what_introduces_a_concept_stands_above_what_asks_about_it(
+    seed: int, target: float
+) -> None:
+    pool = candidates(
+        seed,
+        missing_prerequisites=np.zeros(ROWS, dtype=np.int64),
+        remedial=np.zeros(ROWS),
+        assigned=np.zeros(ROWS, dtype=bool),
+    )
+    lesson = np.isnan(pool.success)
+    column = np.where(lesson, 1, -1) * (np.arange(ROWS) % 3 == 0)
+    found = rank(
+        replace(pool, teach_first=column),
+        config=RankingConfig(epsilon=1.0),
+        target_success=target,
+        rng=np.random.default_rng(seed),
+        explore=False,
+        similarity=similarity_of(seed),
+    )
+    shown = column[found.items]
+    assert (np.diff(shown[shown != 0]) <= 0).all()
+    np.testing.assert_array_equal(found.terms["teach_first"], 1.35 * shown)
+
+
+def test_what_is_not_introduced_is_not_explored() -> None:
+    pool = candidates(3, remedial=np.zeros(ROWS), assigned=np.zeros(ROWS, dtype=bool))
+    asked = replace(pool, teach_first=np.where(np.arange(ROWS) % 2, -1, 0).astype(np.int8))
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        found = rank(asked, config=RankingConfig(epsilon=1.0), rng=rng, explore=True)
+        assert found.exploration is not None
+        assert found.exploration.item % 2 == 0
+
+
 @given(seed=seeds, step=st.floats(0.05, 0.2))
 @settings(max_examples=80, deadline=None)
 def test_a_higher_target_never_makes_the_top_five_harder(seed: int, step: float) -> None:
@@ -97,6 +134,7 @@ def test_a_higher_target_never_makes_the_top_five_harder(seed: int, step: float)
         missing_prerequisites=np.zeros(ROWS, dtype=np.int64),
         remedial=np.zeros(ROWS),
         assigned=np.zeros(ROWS, dtype=bool),
+        teach_first=rng.integers(-1, 2, ROWS),
     )
 
     def mean(target: float) -> float:

@@ -52,6 +52,7 @@ CASES = [
     (prerequisite(), "Prepares you for “Multiplying”, where 3 answers went wrong"),
     (plain("assigned"), "Your teacher assigned this to you"),
     (plain("pinned"), "Your teacher put this at the top for you"),
+    (plain("introduction", concept=2), "Teaches “Adding” before its exercises"),
     (plain("exploration"), "Something new: we are trying this out"),
     (plain("review"), "You completed this before; time to go over it again"),
     (plain("syllabus", course=4), "Next in the order of “Numbers”"),

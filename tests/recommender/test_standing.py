@@ -194,6 +194,77 @@ def test_a_concept_without_prerequisites_has_no_remedy(outline: Outline) -> None
     assert not stand(outline, answers=wrong(EXERCISE_1)).remedies
 
 
+def taught_first(outline: Outline, **fields: Any) -> dict[int, int]:
+    """The items that should come before others (1) or after them (-1)."""
+    column = stand(outline, **fields).teach_first.tolist()
+    pairs = zip(outline.item_ids.tolist(), column, strict=True)
+    return {item: value for item, value in pairs if value}
+
+
+def test_what_teaches_a_new_concept_comes_before_what_asks_about_it(outline: Outline) -> None:
+    assert taught_first(outline) == {
+        **{LESSON_1: 1, LESSON_2: 1, LESSON_3: 1},
+        **{EXERCISE_1: -1, EXERCISE_2: -1, EXERCISE_3: -1},
+    }
+    standing = stand(outline)
+    assert outline.concept_ids[standing.introduces[outline.row_of[LESSON_2]]] == EQUATIONS
+    # An exercise is not blocked by it.
+    assert chosen(outline, standing.eligible & (standing.missing == 0)) == {LESSON_1, EXERCISE_1}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"progress": (done(LESSON_1, ago=DAY),)},
+        {"progress": (Progress(LESSON_1, None, 0),)},
+        {"progress": (done(EXERCISE_1, ago=400 * DAY, right=1),)},
+        {"answers": (Answer(1, EXERCISE_1, True, NOW), *wrong(EXERCISE_1))},
+        {"known": frozenset({EXERCISE_1})},
+        {"not_now": frozenset({LESSON_1})},
+        {"banned": frozenset({LESSON_1})},
+        {"banned": frozenset({EXERCISE_1})},
+    ],
+    ids=[
+        *("lesson finished", "lesson looked at", "right long ago", "right lately", "known"),
+        *("lesson put off", "lesson banned", "exercise banned"),
+    ],
+)
+def test_it_ends_when_the_concept_is_new_no_more(outline: Outline, how: dict[str, Any]) -> None:
+    assert taught_first(outline, **how).keys() == {LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3}
+
+
+def test_wrong_answers_alone_do_not_make_a_concept_known(outline: Outline) -> None:
+    tried = {"answers": wrong(EXERCISE_1, 2), "progress": (Progress(EXERCISE_1, None, 0),)}
+    assert taught_first(outline, **tried) == taught_first(outline)
+
+
+def test_what_asks_about_two_concepts_waits_for_the_introduction_to_both() -> None:
+    both = build_outline(
+        [
+            row(1, "lesson", LETTERS),
+            row(2, "lesson", EQUATIONS),
+            row(3, "exercise", LETTERS, EQUATIONS),
+        ],
+        {EQUATIONS: {LETTERS}},
+    )
+    assert stand(both).missing.tolist() == [0, 0, 1, 1]
+    assert not stand(both, progress=(done(1, ago=DAY),)).missing.any()
+
+
+def test_of_several_lessons_one_introduces_the_concept() -> None:
+    several = build_outline(
+        [
+            row(1, "lesson", GRAPHS, EQUATIONS),
+            row(2, "video", LETTERS),
+            row(3, "reading", LETTERS),
+            row(4, "quiz", LETTERS, EQUATIONS),
+        ],
+        {GRAPHS: {LETTERS}},
+    )
+    assert taught_first(several) == {1: 1, 2: 1, 4: -1}
+    assert several.concept_ids[stand(several).introduces[1]] == EQUATIONS
+
+
 def test_too_hard_and_too_easy_move_the_target() -> None:
     assert fold_target([]) == 0.7
     assert fold_target(["too_hard"]) == 0.75

@@ -126,6 +126,7 @@ REASON_ICONS = {
     "assigned": "assign",
     "pinned": "pin",
     "prerequisite": "hint",
+    "introduction": "lesson",
     "exploration": "compass",
     "review": "refresh",
     "syllabus": "courses",
