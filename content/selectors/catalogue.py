@@ -1,6 +1,6 @@
 """The catalogue as rows for the worker and as a tree for pages."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,10 +43,11 @@ def get_syllabus(course_ids: Iterable[int]) -> list[int]:
     return [pk for *_, pk in sorted(rows, key=lambda row: (order[row[0]], row[1], row[2]))]
 
 
-def catalogue_rows() -> list[CatalogueRow]:
-    """Return every item there is, unpublished ones too, by ascending id; one query."""
+def catalogue_rows(*, course_ids: Collection[int] | None = None) -> list[CatalogueRow]:
+    """Return every item there is, or those of some courses, unpublished ones too, by ascending id; one query."""
+    items = Item.objects.all() if course_ids is None else Item.objects.of_courses(course_ids)
     rows = (
-        Item.objects.annotate(
+        items.annotate(
             concept_ids=ArrayAgg(
                 "concepts", filter=Q(concepts__isnull=False), order_by="concepts", default=Value([])
             ),

@@ -1,6 +1,6 @@
 """The graph of prerequisites."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from content.models import Prerequisite
@@ -8,10 +8,13 @@ from content.models import Prerequisite
 Node = TypeVar("Node", bound=Hashable)
 
 
-def prerequisite_map() -> dict[int, set[int]]:
-    """Return the ids of each concept's direct prerequisites; concepts without any are absent."""
+def prerequisite_map(*, concept_ids: Collection[int] | None = None) -> dict[int, set[int]]:
+    """Return the ids of the direct prerequisites of each concept, or of some; concepts without any are absent."""
     graph: dict[int, set[int]] = {}
-    for concept, prerequisite in Prerequisite.objects.values_list("concept_id", "prerequisite_id"):
+    edges = Prerequisite.objects.all()
+    if concept_ids is not None:
+        edges = edges.filter(concept__in=concept_ids)
+    for concept, prerequisite in edges.values_list("concept_id", "prerequisite_id"):
         graph.setdefault(concept, set()).add(prerequisite)
     return graph
 

@@ -32,7 +32,8 @@ class RecommendationsView(APIView):
         """Return the learner's newest slate as she may see it now; one of the syllabus if she has none yet.
 
         Every reason has at least one sentence; `evidence` names the events (with their items), or the concept,
-        that it rests on. A course that she isn't enrolled in, or that doesn't exist, has no items.
+        that it rests on. A course that she isn't enrolled in, or that doesn't exist (they aren't told apart), is
+        refused with 400, naming `course`.
         """
         # A plain dict: in a form an empty value would count as absent.
         query = RecommendationQuery(data=request.query_params.dict())

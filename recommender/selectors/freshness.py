@@ -37,6 +37,20 @@ def read_counts(*, learner_ids: Collection[int]) -> dict[int, tuple[int, int]]:
     }
 
 
+def read_clock_and_counts(*, learner_id: int) -> tuple[datetime, int, int]:
+    """Return `read_clock`, dirty_seq and clean_seq (0 where she has no state row yet) in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT clock_timestamp(), coalesce(max(dirty_seq), 0), coalesce(max(clean_seq), 0)
+              FROM learners_learnerstate WHERE learner_id = %s
+            """,
+            [learner_id],
+        )
+        now, dirty, clean = cursor.fetchone()
+    return cast(datetime, now), int(dirty), int(clean)
+
+
 def list_outdated(*, version_id: int, now: datetime, limit: int) -> list[int]:
     """Return learners, latest active first, whose newest slate is not of `version_id`, active in the last 14 days."""
     newest = (

@@ -31,6 +31,7 @@ class NewestSlate:
     outdated: bool  # of another version than the one that serves
     waiting: bool  # a worker has been told of a change that it hasn't dealt with
     changed: bool  # something happened since its history was read
+    first: bool = False  # made a moment ago, of courses that were hers then
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def list_recommendations(
     slate = newest.slate
     entries = slate.entries
     blocked = _find_blocked(slate, now=now) if newest.changed else set()
-    courses = list_learner_courses([slate.learner_id])[slate.learner_id]
+    courses = None if newest.first else list_learner_courses([slate.learner_id])[slate.learner_id]
     chosen: list[tuple[dict[str, Any], dict[str, Any]]] = []
     known: dict[int, dict[str, Any]] = {}
     for part, items in _load_items(entries, limit):
@@ -111,7 +112,7 @@ def list_recommendations(
             for entry in part
             if (item := items.get(entry["item"])) is not None
             and item["published"]
-            and item["course_id"] in courses
+            and (courses is None or item["course_id"] in courses)
             and item["pk"] not in blocked
             and course_slug in (None, item["course__slug"])
         ]
@@ -143,6 +144,12 @@ def list_recommendations(
             for rank, (entry, item) in enumerate(chosen, start=1)
         ],
     )
+
+
+def is_studied(*, learner_id: int, course_slug: str | None) -> bool:
+    """Tell whether there is a published course of this slug in which she is enrolled."""
+    courses = list_learner_courses([learner_id])[learner_id]
+    return Course.objects.filter(pk__in=courses, slug=course_slug).exists()
 
 
 def _find_blocked(slate: Slate, *, now: datetime) -> set[int]:

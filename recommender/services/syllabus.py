@@ -12,10 +12,10 @@ from learners.services.freshness import mark_dirty
 from recommender import reasons
 from recommender.core.ranking import Candidates, RankingConfig, syllabus
 from recommender.models import Slate
-from recommender.selectors.freshness import read_clock, read_counts
+from recommender.selectors.freshness import read_clock_and_counts
 from recommender.selectors.outline import build_outline
 from recommender.selectors.situations import read_situations
-from recommender.services.slates import name_cited_events, store_slates
+from recommender.services.slates import name_cited_events
 from recommender.standing import Outline, Situation, Standing, assess
 
 REMEDY_RANK: Final = 3
@@ -25,22 +25,22 @@ REMEDY_RANK: Final = 3
 def store_first_slate(*, learner_id: int) -> Slate:
     """Compute and store a syllabus slate for a learner who has none, and have her refreshed by a worker.
 
-    Runs inside a request, so it reads her own courses only and doesn't need torch.
+    Runs inside a request, so it reads her own courses only, with what their concepts build on directly, in a fixed
+    number of queries; and it doesn't need torch.
     """
-    now = read_clock()
     with transaction.atomic():
-        seq, clean = read_counts(learner_ids=[learner_id]).get(learner_id, (0, 0))
+        now, seq, clean = read_clock_and_counts(learner_id=learner_id)
         read = read_situations(learner_ids=[learner_id], now=now)[learner_id]
-        outline = build_outline(
-            (row for row in catalogue_rows() if row.course_id in read.situation.courses),
-            prerequisite_map(),
-        )
+        rows = catalogue_rows(course_ids=read.situation.courses)
+        concepts = {concept for row in rows for concept in row.concept_ids}
+        outline = build_outline(rows, prerequisite_map(concept_ids=concepts))
         standing = assess(outline, read.situation, now=now)
         slate = make_syllabus_slate(
             outline, read.situation, standing, started=bool(read.history), seq=seq, now=now
         )
         name_cited_events([slate])
-        store_slates([slate], now=now)
+        # Nothing to overwrite: she has no slate, or has got her first one just now from somebody else.
+        slate.save(force_insert=True)
         if seq == clean:  # nothing else will bring a worker to her
             mark_dirty(learner_ids=[learner_id])
     return slate

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from learners.services.groups import remove_course
+from content.models import Concept, Course, Item
+from learners.services.groups import add_course, add_learner, remove_course
 from recommender.models import Slate
 
 URL = "/api/v1/recommendations/"
@@ -65,7 +68,25 @@ def test_one_course_and_a_limit(
 ) -> None:
     assert len(next_items(alice, limit=2)) == 2
     assert len(next_items(alice, course="algebra")) == 9
-    assert next_items(alice, course="cooking") == []
+
+
+def test_a_course_of_others_is_as_unknown_as_one_that_is_not_there(
+    alice: Any, group: Any, api: Callable[..., Any]
+) -> None:
+    Course.objects.create(slug="chemistry", title="Chemistry")
+    Course.objects.filter(slug="algebra").update(published=False)
+    answers = [api(alice).get(URL, {"course": slug}) for slug in ("chemistry", "nope", "algebra")]
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    errors = [answer.json()["error"] for answer in answers]
+    assert errors[0]["fields"] == {"course": ["There is no such course."]}
+    assert errors[0] == errors[1] == errors[2]
+
+
+def test_a_course_of_hers_with_nothing_left_is_an_empty_list(
+    alice: Any, group: Any, algebra: SimpleNamespace, next_items: Callable[..., list[str]]
+) -> None:
+    algebra.course.items.update(published=False)
+    assert next_items(alice, course="algebra") == []
 
 
 @pytest.mark.parametrize(
@@ -162,3 +183,27 @@ def test_reading_costs_a_few_queries(
     client.get(URL)
     with django_assert_max_num_queries(3):
         client.get(URL)
+
+
+def test_the_first_list_costs_a_fixed_number_of_queries(
+    alice: Any, bob: Any, group: Any, api: Callable[..., Any], did: Any, person: Any
+) -> None:
+    def count(learner: Any) -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = api(learner).get(URL, {"limit": 100})
+        return len(queries), len(answer.json()["items"])
+
+    assert count(alice) == (13, 9)
+    # Courses of others, another of her own, more concepts and a history make it no more.
+    for number in range(4):
+        course = Course.objects.create(slug=f"course-{number}", title="Course")
+        item = Item.objects.create(
+            course=course, slug=f"item-{number}", title="Item", kind="lesson"
+        )
+        item.concepts.add(Concept.objects.create(slug=f"concept-{number}", title="Concept"))
+    add_course(group=group, course=course)
+    dana = person("dana")
+    add_learner(group=group, learner=dana)
+    for slug in ("letters-lesson", "equations-lesson"):
+        did(dana, "completed", slug)
+    assert count(dana) == (13, 8)
