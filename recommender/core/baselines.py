@@ -5,8 +5,7 @@ Each is fitted on training rows only; its settings are chosen on validation.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,16 +14,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from recommender.core import linear, metrics
+from recommender.core import linear, metrics, words
 from recommender.core.evaluation import Cases, ScoreFn, exclude, rank_cases
 from recommender.core.events import EventLog
 from recommender.core.features import make_batch
 
 WINDOW = 400
 """Context events that the item-to-item baselines look at."""
-DECAYS = (0.6, 0.7, 0.75, 0.8, 0.9)
-TEXT_WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-NEIGHBOURS = 100
+DECAYS = (0.75, 0.6, 0.7, 0.8, 0.9)
+TEXT_WEIGHTS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+NEIGHBOURS = (100, 50, 200, 500)
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Baseline:
 
 @dataclass
 class NextItemBaselines:
-    """Fits and chooses; `train_item`, `train_learner` are the columns of the training rows."""
+    """Fits on the events of `train`, chooses on the cases of `valid`."""
 
     log: EventLog
     train: NDArray[np.bool_]  # [E]
@@ -44,12 +43,15 @@ class NextItemBaselines:
     texts: tuple[str, ...]
     valid: Cases
     candidates: Tensor
-    seconds: float = 600.0  # for the dense inverses
+    inverses: linear.Inverses | None = None
 
     def fit(
         self, on_step: Callable[[str], None], time_left: Callable[[], float]
     ) -> Iterator[Baseline]:
-        """Baselines one after the other, cheap ones first."""
+        """Baselines one after the other, cheap ones first.
+
+        Once `time_left()` is negative no further setting is tried, but each baseline is still there.
+        """
         learner = self.log.learner_of_event()[self.train]
         item = np.asarray(self.log.item)[self.train].astype(np.int64)
         matrix = linear.interactions(learner, item, self.log.learners, self.rows)
@@ -59,54 +61,80 @@ class NextItemBaselines:
         on_step("markov")
         yield Baseline("markov", self._markov(learner, item, popularity), {})
         on_step("item_knn")
-        index, value = linear.cosine(matrix, NEIGHBOURS)
-        neighbours = _sparse_rows(index, value, self.rows)
-        yield Baseline("item_knn", self._weighted(neighbours, 1.0), {"neighbours": NEIGHBOURS})
-        yield from self._ease(matrix, neighbours, on_step, time_left)
+        index, value = linear.cosine(matrix, max(NEIGHBOURS))
 
-    def _ease(
+        def nearest(count: float) -> sparse.csr_matrix:
+            kept = int(count)
+            return linear.from_rows(index[:, :kept], value[:, :kept]).T.tocsr()
+
+        count, _ = self._best(nearest, NEIGHBOURS, (1.0,), time_left)
+        yield Baseline("item_knn", self._weighted(nearest(count), 1.0), {"neighbours": count})
+        inverses = self.inverses or linear.Inverses(matrix, 600.0)
+        if not inverses.strengths:
+            on_step("item_knn with recency")
+            count, decay = self._best(nearest, NEIGHBOURS, DECAYS, time_left)
+            settings = {"neighbours": count, "decay": decay}
+            yield from self._recent("item_knn_recency", nearest(count), settings, on_step)
+            return
+
+        def dense(strength: float) -> NDArray[np.float32]:
+            on_step(f"ease λ {strength:g}")
+            found: NDArray[np.float32] = inverses.dense(strength).numpy()
+            return found
+
+        chosen = self._grid(dense, inverses.strengths, (1.0, *DECAYS), time_left)
+        strength = max((q, s) for (s, decay), q in chosen.items() if decay == 1.0)[1]
+        yield Baseline("ease", self._weighted(dense(strength), 1.0), {"strength": strength})
+        _, strength, decay = max((q, s, decay) for (s, decay), q in chosen.items() if decay < 1)
+        settings = {"strength": strength, "decay": decay}
+        yield from self._recent("ease_recency", dense(strength), settings, on_step)
+
+    def _recent(
         self,
-        matrix: sparse.csr_matrix,
-        neighbours: sparse.csr_matrix,
+        name: str,
+        weights: NDArray[np.float32] | sparse.csr_matrix,
+        settings: dict[str, float],
         on_step: Callable[[str], None],
-        time_left: Callable[[], float],
     ) -> Iterator[Baseline]:
-        weights: NDArray[np.float32] | sparse.csr_matrix
-        strengths = linear.strengths_for(self.rows, self.seconds)
-        if strengths:
-            counts = linear.gram(matrix)
-            best, weights, strength = -1.0, neighbours, 0.0
-            best_plain = -1.0
-            for candidate in strengths:
-                on_step(f"ease λ {candidate:g}")
-                found = linear.ease(counts, candidate).numpy()
-                plain = self.quality(self._weighted(found, 1.0))
-                if plain > best_plain:
-                    best_plain, ease_weights, ease_strength = plain, found, candidate
-                recent = self.quality(self._weighted(found, 0.75))
-                if recent > best:
-                    best, weights, strength = recent, found, candidate
-                if time_left() < 0:
-                    break
-            yield Baseline("ease", self._weighted(ease_weights, 1.0), {"strength": ease_strength})
-        else:
-            weights, strength = neighbours, 0.0
-        on_step("ease with recency")
-        name = "ease_recency" if strengths else "item_knn_recency"
-        decay = max(DECAYS, key=lambda d: self.quality(self._weighted(weights, d)))
-        settings = {"strength": strength, "decay": decay} if strength else {"decay": decay}
-        recent_score = self._weighted(weights, decay)
-        yield Baseline(name, recent_score, settings)
+        """With recency as chosen, and where there are texts with their similarity as well."""
+        score = self._weighted(weights, settings["decay"])
+        yield Baseline(name, score, settings)
         if any(self.texts):
-            on_step("ease with recency and text")
-            vectors = tfidf(self.texts)
-            similar = self._similar(vectors, decay)
+            on_step(f"{name} with text")
+            similar = self._similar(words.tfidf(self.texts), settings["decay"])
+            weight = self._text_weight(score, similar)
+            yield Baseline(
+                f"{name}_text",
+                lambda who, end: score(who, end) + weight * similar(who, end),
+                {**settings, "text": weight},
+            )
 
-            def mixed(weight: float) -> ScoreFn:
-                return lambda who, end: recent_score(who, end) + weight * similar(who, end)
+    def _grid(
+        self,
+        weights: Callable[[float], NDArray[np.float32] | sparse.csr_matrix],
+        sizes: Sequence[float],
+        decays: Sequence[float],
+        time_left: Callable[[], float],
+    ) -> dict[tuple[float, float], float]:
+        """Validation quality by (size, decay); the first size is always tried."""
+        found: dict[tuple[float, float], float] = {}
+        for size in sizes:
+            if found and (time_left() < 0 or not len(self.valid)):
+                break
+            tried = weights(size)
+            for decay in decays:
+                found[size, decay] = self.quality(self._weighted(tried, decay))
+        return found
 
-            chosen = self._text_weight(recent_score, similar)
-            yield Baseline(f"{name}_text", mixed(chosen), {**settings, "text": chosen})
+    def _best(
+        self,
+        weights: Callable[[float], NDArray[np.float32] | sparse.csr_matrix],
+        sizes: Sequence[float],
+        decays: Sequence[float],
+        time_left: Callable[[], float],
+    ) -> tuple[float, float]:
+        found = self._grid(weights, sizes, decays, time_left)
+        return max(found, key=lambda setting: found[setting])
 
     def _text_weight(self, base: ScoreFn, similar: ScoreFn) -> float:
         """The best of TEXT_WEIGHTS on validation; both parts are computed once for all of them."""
@@ -146,11 +174,14 @@ class NextItemBaselines:
         return score
 
     def _similar(self, vectors: sparse.csr_matrix, decay: float) -> ScoreFn:
+        """Cosine of each item's words and the words of the context, weighted by recency."""
         transposed = vectors.T.tocsr()
 
         def score(who: NDArray[np.int64], end: NDArray[np.int64]) -> Tensor:
             profile = self._context(who, end, decay) @ vectors
-            return torch.from_numpy((profile @ transposed).toarray().astype(np.float32))
+            norm = np.sqrt(np.asarray(profile.multiply(profile).sum(1)).ravel())
+            unit = sparse.diags(1 / np.maximum(norm, 1e-9)) @ profile
+            return torch.from_numpy((unit @ transposed).toarray().astype(np.float32))
 
         return score
 
@@ -170,29 +201,3 @@ class NextItemBaselines:
             return torch.from_numpy(follow[batch.item[:, 0].numpy()].toarray()) + prior
 
         return score
-
-
-def _sparse_rows(index: Tensor, value: Tensor, rows: int) -> sparse.csr_matrix:
-    row = np.repeat(np.arange(rows), index.shape[1])
-    matrix = sparse.csr_matrix(
-        (value.numpy().ravel(), (row, index.numpy().ravel())), shape=(rows, rows)
-    )
-    matrix.eliminate_zeros()
-    return matrix
-
-
-def tfidf(texts: tuple[str, ...]) -> sparse.csr_matrix:
-    """[V, words] unit rows: term counts times smoothed inverse document frequency."""
-    words: dict[str, int] = {}
-    row, column = [], []
-    for number, text in enumerate(texts):
-        for word in re.findall(r"\w\w+", text.lower()):
-            row.append(number)
-            column.append(words.setdefault(word, len(words)))
-    shape = (len(texts), max(len(words), 1))
-    ones = np.ones(len(row), dtype=np.float32)
-    counts = sparse.csr_matrix((ones, (row, column)), shape=shape)
-    document = np.asarray((counts > 0).sum(0)).ravel()
-    weighted = counts @ sparse.diags(np.log((1 + len(texts)) / (1 + document)) + 1)
-    norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
-    return (sparse.diags(1 / np.maximum(norm, 1e-9)) @ weighted).tocsr().astype(np.float32)

@@ -25,6 +25,7 @@ class Catalogue:
     gradable: NDArray[np.bool_]  # [V]
     encoder: str  # hash of the text encoder, "" without text
     kinds: tuple[str, ...] = ()  # item format per row
+    texts: tuple[str, ...] = ()  # per row, compared word by word in training; may be absent
 
     def __post_init__(self) -> None:
         rows = len(self.keys) + 1
@@ -34,6 +35,8 @@ class Catalogue:
             raise BadDataError(f"concepts and gradable must have {rows} rows")
         if self.kinds and len(self.kinds) != rows:
             raise BadDataError(f"kinds must have {rows} rows")
+        if self.texts and len(self.texts) != rows:
+            raise BadDataError(f"texts must have {rows} rows")
         if self.text is not None:
             if self.text.ndim != 2 or len(self.text) != rows:
                 raise BadDataError(f"text must have {rows} rows")

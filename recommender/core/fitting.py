@@ -2,106 +2,195 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from recommender.core import linear, metrics
-from recommender.core.config import TrainConfig
 from recommender.core.evaluation import Cases, exclude, rank_cases
 from recommender.core.events import EventLog
-from recommender.core.features import make_batch
+from recommender.core.features import Batch, make_batch
 from recommender.core.mixture import DECAYS, Mixture, ScoredCases, climb, quality
 from recommender.core.serving import BoundRecommender
 
 CELLS = 24_000_000
 """Cases times catalogue rows that the mixture is fitted on at most, to bound memory."""
+CELLS_A_SECOND = 200_000
+"""So many fewer where time is short: about a tenth of what one core gets through."""
+NEIGHBOURS = 200
+TRIED = (0.75, 0.9)
+"""Decays that candidates for the linear part are compared at; the mixture chooses the final one."""
+LINEAR_WEIGHTS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0, 20.0]
+WORD_WEIGHTS = [0.0, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.1]
+HEATS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0, 2.5]
+
+Kept = tuple[Tensor, Tensor]
+"""Columns and values [V, kept] of the largest entries of each row."""
+OnStep = Callable[[int, int], object]
+"""Told (steps done, steps in all), also several times within a step; may raise to end the work."""
+
+
+def _say_nothing(_done: int, _all: int) -> None:
+    return
 
 
 def fit_linear(
     log: EventLog,
     rows: int,
-    config: TrainConfig,
     *,
     valid_log: EventLog,
     valid: Cases,
     candidates: Tensor,
-) -> tuple[Tensor, Tensor, dict[str, float]]:
-    """Kept rows of the item-to-item part and what was chosen for them."""
+    seconds: float,
+    inverses: linear.Inverses | None = None,
+    on_step: OnStep = _say_nothing,
+) -> tuple[Kept, dict[str, float]]:
+    """The item-to-item part and what was chosen for it on validation.
+
+    Tried are item-kNN and EASE with several penalties, as far as `seconds` and memory allow. Its
+    steps are these candidates.
+    """
+    began = time.monotonic()
     item = np.asarray(log.item, dtype=np.int64)
     matrix = linear.interactions(log.learner_of_event(), item, log.learners, rows)
-    strengths = linear.strengths_for(rows, 0.15 * config.minutes * 60)
-    if not strengths:
-        index, value = linear.cosine(matrix)
-        return index, value, {"item_knn": float(index.shape[1])}
-    counts = linear.gram(matrix)
-    if not len(valid):
-        strengths = (100.0,)
-    best: tuple[float, Tensor, Tensor, float] | None = None
-    for strength in strengths:
-        index, value = linear.largest(linear.ease(counts, strength))
+    inverses = inverses or linear.Inverses(matrix, seconds)
+    strengths = inverses.strengths if len(valid) else inverses.strengths[1:2]
+    steps = len(strengths) + 1
+    best: tuple[float, Kept, dict[str, float]] | None = None
 
-        def score(who, end, index=index, value=value):  # type: ignore[no-untyped-def]
-            batch = make_batch(valid_log, who, end, 64)
-            weight = linear.recency(batch.item, batch.mask, 0.75)
-            return linear.score(batch.item, weight, index, value)
+    def consider(step: int, kept: Kept, settings: dict[str, float]) -> None:
+        nonlocal best
 
-        found = 0.0
-        if len(strengths) > 1:
-            ranks = rank_cases(score, valid_log, valid, candidates)
-            found = float(metrics.ndcg(ranks).mean())
+        def judge(decay: float) -> float:
+            on_step(step, steps)
+            return _recent(kept, decay, valid_log, valid, candidates)
+
+        found = max(judge(decay) for decay in TRIED)
         if best is None or found > best[0]:
-            best = (found, index, value, strength)
-    assert best is not None  # noqa: S101 - there is at least one strength
-    return best[1], best[2], {"strength": best[3]}
+            best = found, kept, settings
+
+    for step, strength in enumerate(strengths):
+        on_step(step, steps)
+        if best is None or time.monotonic() - began < seconds:
+            consider(step, inverses.kept(strength), {"strength": strength})
+    on_step(steps - 1, steps)
+    if best is None or len(valid):
+        near = linear.neighbours(matrix, NEIGHBOURS)
+        consider(steps - 1, linear.to_rows(near), {"item_knn": float(NEIGHBOURS)})
+    assert best is not None  # noqa: S101 - item-kNN was considered
+    on_step(steps, steps)
+    return best[1], best[2]
+
+
+def _recent(kept: Kept, decay: float, log: EventLog, valid: Cases, candidates: Tensor) -> float:
+    """NDCG@10 of the item-to-item part alone."""
+    if not len(valid):
+        return 0.0
+
+    def score(who: NDArray[np.int64], end: NDArray[np.int64]) -> Tensor:
+        batch = make_batch(log, who, end, 64)
+        return linear.score(batch.item, linear.recency(batch.item, batch.mask, decay), *kept)
+
+    return float(metrics.ndcg(rank_cases(score, log, valid, candidates)).mean())
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What `fit_mixture` chose."""
+
+    mixture: Mixture
+    kept: Kept  # the linear part, with the similarity of words added where that helps
+    words: float  # its weight beside the item-to-item weights
 
 
 @torch.inference_mode()
 def fit_mixture(
-    bound: BoundRecommender, log: EventLog, valid: Cases, candidates: Tensor, seed: int
-) -> Mixture:
-    """Weights and decay by coordinate search on NDCG@10, then τ by likelihood."""
+    bound: BoundRecommender,
+    log: EventLog,
+    valid: Cases,
+    candidates: Tensor,
+    *,
+    alike: Kept | None = None,
+    seed: int = 0,
+    seconds: float = 120.0,
+    on_step: OnStep = _say_nothing,
+) -> Mixed:
+    """Weights and decay by coordinate search on NDCG@10, then τ by likelihood.
+
+    `alike` holds how similar the words of items are. Its steps: the attention's scores, each decay, the
+    words, τ.
+    """
+    kept = (bound.index.cpu(), bound.value.cpu())
     if not len(valid):
-        return Mixture()
-    cases = valid.sample(max(1, CELLS // bound.catalogue.rows), seed)
+        return Mixed(Mixture(), kept, 0.0)
+    steps = len(DECAYS) + 3
+    cells = min(CELLS, int(seconds * CELLS_A_SECOND))
+    cases = valid.sample(max(200, cells // bound.catalogue.rows), seed)
     parts = list(cases.batches(256))
     length = bound.model.config.length
     batches = [make_batch(log, p.learner, p.end, length).to(bound.device) for p in parts]
     blank = [torch.zeros(len(p), len(candidates)) for p in parts]
+
+    def collect(step: int, score: Callable[[Batch], Tensor]) -> Tensor:
+        found = []
+        for batch in batches:
+            on_step(step, steps)
+            found.append(score(batch).cpu())
+        return torch.cat(found)
+
+    def judge(step: int, mixture: Mixture) -> float:
+        on_step(step, steps)
+        return quality(scored, mixture)
+
     scored = ScoredCases(
-        probability=torch.cat([bound.attention_score(b).cpu() for b in batches]),
+        probability=collect(0, bound.attention_score),
         linear=torch.zeros(0),
-        text=None,
         closed=torch.cat(
             [exclude(b, log, p, candidates) for b, p in zip(blank, parts, strict=True)]
         ),
         target=torch.from_numpy(cases.target),
     )
     best, chosen = -1.0, Mixture()
-    for decay in DECAYS:
-        scored.linear = torch.cat([bound.linear_score(b, decay).cpu() for b in batches])
+    for step, decay in enumerate(DECAYS, start=1):
+        scored.linear = collect(step, lambda b, d=decay: bound.linear_score(b, d))  # type: ignore[misc]
         weight, found = climb(
-            lambda w, d=decay: quality(scored, Mixture(w, 0.0, d)),  # type: ignore[misc]
+            lambda w, s=step, d=decay: judge(s, Mixture(w, decay=d)),  # type: ignore[misc]
             LINEAR_WEIGHTS,
         )
         if found > best:
-            best, chosen = found, Mixture(weight, 0.0, decay)
-    scored.linear = torch.cat([bound.linear_score(b, chosen.decay).cpu() for b in batches])
-    if bound.text is not None:
-        texts = [bound.text_score(b, chosen.decay) for b in batches]
-        scored.text = torch.cat([t.cpu() for t in texts if t is not None])
-        text, _ = climb(
-            lambda t: quality(scored, Mixture(chosen.linear, t, chosen.decay)), TEXT_WEIGHTS
-        )
-        chosen = Mixture(chosen.linear, text, chosen.decay)
-    scores = chosen.combine(scored.probability, scored.linear, scored.text).log() + scored.closed
-    return Mixture(chosen.linear, chosen.text, chosen.decay, _temperature(scores, scored.target))
+            best, chosen = found, Mixture(weight, decay=decay)
+    step = len(DECAYS) + 1
+    plain = collect(step, lambda b: bound.linear_score(b, chosen.decay))
+    scored.linear, words = plain, 0.0
+    if alike is not None:
+        said = collect(step, lambda b: _kept_score(b, chosen.decay, alike))
+
+        def with_words(weight: float) -> float:
+            scored.linear = plain + weight * said
+            return judge(step, chosen)
+
+        words, _ = climb(with_words, WORD_WEIGHTS)
+        if words:
+            kept = linear.fuse(kept, alike, words)
+            scored.linear = collect(step, lambda b: _kept_score(b, chosen.decay, kept))
+            weight, _ = climb(lambda w: judge(step, replace(chosen, linear=w)), LINEAR_WEIGHTS)
+            chosen = replace(chosen, linear=weight)
+    on_step(step + 1, steps)
+    scores = chosen.combine(scored.probability, scored.linear, None).log() + scored.closed
+    heat = _temperature(scores, scored.target)
+    on_step(steps, steps)
+    return Mixed(replace(chosen, heat=heat), kept, words)
 
 
-LINEAR_WEIGHTS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0]
-TEXT_WEIGHTS = [0.0, 0.001, 0.002, 0.004, 0.007, 0.01, 0.02, 0.04]
-HEATS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0, 2.5]
+def _kept_score(batch: Batch, decay: float, kept: Kept) -> Tensor:
+    weight = linear.recency(batch.item, batch.mask, decay)
+    return linear.score(batch.item, weight, *(part.to(batch.item.device) for part in kept))
 
 
 def _temperature(scores: Tensor, target: Tensor) -> float:

@@ -70,8 +70,81 @@ def ease(counts: Tensor, strength: float) -> Tensor:
     return weights
 
 
+class Inverses:
+    """EASE of one set of training events for several penalties, each computed once.
+
+    Baselines and the model's own linear part ask for the same ones; dense weights stay in memory as
+    far as `room` bytes go, kept rows always do.
+    """
+
+    def __init__(self, matrix: sparse.csr_matrix, seconds: float, room: float = 2e9) -> None:
+        self.matrix = matrix
+        self.strengths = strengths_for(matrix.shape[1], seconds)
+        self._room = room
+        self._counts: Tensor | None = None
+        self._dense: dict[float, Tensor] = {}
+        self._kept: dict[float, tuple[Tensor, Tensor]] = {}
+
+    def dense(self, strength: float) -> Tensor:
+        """Weights [V, V]."""
+        if strength not in self._dense:
+            if self._counts is None:
+                self._counts = gram(self.matrix)
+            weights = ease(self._counts, strength)
+            size = 4.0 * weights.numel()
+            while self._dense and size * (len(self._dense) + 2) > self._room:
+                self._dense.pop(next(iter(self._dense)))
+            self._dense[strength] = weights
+            self._kept.setdefault(strength, largest(weights))
+        return self._dense[strength]
+
+    def kept(self, strength: float) -> tuple[Tensor, Tensor]:
+        """The largest entries of each row, as `largest` gives them."""
+        if strength not in self._kept:
+            self.dense(strength)
+        return self._kept[strength]
+
+
+def neighbours(matrix: sparse.csr_matrix, kept: int) -> sparse.csr_matrix:
+    """Cosine item-kNN [V, V]: every column holds the `kept` nearest neighbours of its item.
+
+    So each candidate is scored by its own neighbours. The other way round, where each item met
+    votes for its neighbours only, was worse throughout.
+    """
+    return from_rows(*cosine(matrix, kept)).T.tocsr()
+
+
+def fuse(
+    one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], weight: float
+) -> tuple[Tensor, Tensor]:
+    """Kept rows of ``one + weight · other``."""
+    return to_rows(from_rows(*one) + weight * from_rows(*other), one[0].shape[1])
+
+
+def from_rows(index: Tensor, value: Tensor) -> sparse.csr_matrix:
+    """[V, V] of column indices and values [V, kept]."""
+    rows = len(index)
+    row = np.repeat(np.arange(rows), index.shape[1])
+    matrix = sparse.csr_matrix(
+        (value.numpy().ravel(), (row, index.numpy().ravel())), shape=(rows, rows)
+    )
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def to_rows(
+    matrix: sparse.csr_matrix, kept: int = KEPT, block: int = 2048
+) -> tuple[Tensor, Tensor]:
+    """The largest entries of each row, as `largest` gives them, of a sparse matrix."""
+    parts = [
+        largest(torch.from_numpy(matrix[start : start + block].toarray()), kept)
+        for start in range(0, matrix.shape[0], block)
+    ]
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
 def cosine(matrix: sparse.csr_matrix, kept: int = KEPT, block: int = 2048) -> tuple[Tensor, Tensor]:
-    """Cosine item-kNN in blocks of rows, for catalogues too large for a dense inverse.
+    """The nearest items of each by cosine, in blocks: catalogues of any size.
 
     Returns column indices and values [V, kept], as `largest` does.
     """

@@ -37,7 +37,7 @@ class Schedule:
     decay: float
     average: float
     seed: int
-    seconds: float  # no new epoch begins that would probably end after these
+    seconds: float  # no epoch begins that would probably end later; the running one is cut off
 
 
 @dataclass
@@ -120,9 +120,12 @@ class Loop(Generic[T]):
             self.steps += 1
             self._follow()
             total += loss.item()
+            late = history.spent + time.monotonic() - began > self.schedule.seconds
             if step % 20 == 0 or step == len(todo) - 1:
                 left = self._left(began, (step + 1) / max(len(todo), 1))
                 self._tell(total / (step + 1), metric, left, step + 1, len(todo))
+            if late:
+                break
         history.losses.append(total / max(len(todo), 1))
         found = validate(self.average)
         history.epoch += 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import statistics
 import sys
 import tempfile
@@ -18,15 +16,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from recommender.core import report
-from recommender.core.catalogue import Catalogue
 from recommender.core.errors import BadDataError
 from recommender.core.events import EventLog
 from recommender.core.progress import Progress
-from recommender.core.readers import TEST, VALID, DataFolder
-from recommender.core.text import TextEncoder, ngram_vector
-
-ENCODE_SHARE = 0.3
-"""Part of the time that encoding may take; beyond it texts become n-gram vectors."""
 
 
 @dataclass(frozen=True)
@@ -83,68 +75,6 @@ def progress_bar() -> Iterator[Bar]:
 def left(options: Options, watch: report.Stopwatch) -> float:
     """Minutes for training: what is left, less a tenth of the whole for the evaluation."""
     return max(0.05, options.minutes * 0.9 - watch.total / 60)
-
-
-def encode_texts(data: DataFolder, minutes: float, bar: Bar) -> tuple[Catalogue, str]:
-    """The catalogue with vectors of texts and concept names, and how they were made.
-
-    Vectors are cached by the hash of encoder and texts. Where encoding would take too large a part of
-    the time, hashed n-gram vectors stand in.
-    """
-    if not any(data.described):
-        return data.catalogue(), "none"
-    encoder = TextEncoder.load()
-    key = hashlib.sha256("\0".join((encoder.hash, *data.described)).encode()).hexdigest()
-    cached = _cache() / f"{key}.npy"
-    try:
-        vectors = np.load(cached, allow_pickle=False)
-        if vectors.shape == (len(data.described), encoder.width):
-            return data.catalogue(vectors, encoder.hash), "encoder, cached"
-    except (OSError, ValueError, EOFError):
-        pass
-    limit = minutes * 60 * ENCODE_SHARE
-    began = time.monotonic()
-
-    def told(done: int, total: int) -> None:
-        bar.steps(done, total)
-        spent = time.monotonic() - began
-        # The shortest texts come first: what is left takes longer than a mere proportion says.
-        if spent > 5 and spent * total / done > limit:
-            raise _TooSlow
-
-    bar.stage("encode texts")
-    try:
-        vectors = encoder.encode(data.described, on_progress=told)
-    except _TooSlow:
-        stand_in = np.stack([ngram_vector(text, encoder.width) for text in data.described])
-        return data.catalogue(stand_in, "ngram"), "hashed n-grams: encoding takes too long"
-    with_suffix = cached.with_suffix(f".{os.getpid()}.npy")
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        np.save(with_suffix, vectors, allow_pickle=False)
-        with_suffix.replace(cached)
-    except OSError:
-        with_suffix.unlink(missing_ok=True)  # a cache that cannot be written costs time only
-    return data.catalogue(vectors, encoder.hash), "encoder"
-
-
-class _TooSlow(Exception):
-    pass
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "attune" / "text"
-
-
-def last_two(log: EventLog) -> NDArray[np.uint8]:
-    """Parts where the folder names none: the last row is test, the one before it valid."""
-    part = np.zeros(len(log), dtype=np.uint8)
-    counts = np.diff(log.offsets)
-    ends = log.offsets[1:]
-    part[ends[counts >= 2] - 1] = TEST
-    part[ends[counts >= 3] - 2] = VALID
-    return part
 
 
 def learner_folds(log: EventLog, seed: int) -> NDArray[np.int64]:

@@ -1,111 +1,109 @@
-"""``next-item``: full-ranking quality of the next item, beside the baselines."""
+"""``next-item``: full-ranking quality of the next item, beside the baselines, on two splits."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recommender.core import metrics, report
+from recommender.core import linear, metrics, report
 from recommender.core.baselines import NextItemBaselines
+from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.device import pick
-from recommender.core.errors import BadDataError
-from recommender.core.evaluation import Cases, cases_at, per_learner, rank_cases
+from recommender.core.encoding import encode_texts
+from recommender.core.evaluation import Cases, per_learner, rank_cases
 from recommender.core.events import EventLog
-from recommender.core.features import is_answer, select_events
-from recommender.core.measure_common import (
-    Options,
-    encode_texts,
-    last_two,
-    left,
-    median_ms,
-    progress_bar,
-    version_folder,
-)
-from recommender.core.readers import TEST, TRAIN, VALID, DataFolder, read_folder
+from recommender.core.measure_common import Bar, Options, median_ms, progress_bar, version_folder
+from recommender.core.protocols import Protocol, given, global_time, to_learn
+from recommender.core.readers import DataFolder, read_folder
 from recommender.core.scoring import scorer
 from recommender.core.serving import BoundRecommender, Recommender
-from recommender.core.split import Split
-from recommender.core.training import train
+from recommender.core.training import TrainResult, train
+
+CELLS = 30_000_000
+"""Test cases times catalogue rows, per minute of the whole time; more learners are sampled."""
+VALID_CELLS = 10_000_000
+"""The same for the cases that settings of baselines are chosen on."""
+VALID_CASES = 4000
+
+PerLearner = dict[str, NDArray[np.float64]]
+"""Metric -> [learners with a test case], learners in order."""
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """When the stages of one split should be over, as parts of the whole time."""
+
+    baselines: float
+    train: float
+
+
+ALONE = Deadlines(0.42, 0.85)
+FIRST, SECOND = Deadlines(0.36, 0.6), Deadlines(0.76, 0.9)
+"""Where there is time in the data, both splits share the minutes."""
+LATEST = 0.7
+"""Where the first split took longer than this part of the time, there is no second one."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one split gave."""
+
+    ours: PerLearner
+    theirs: dict[str, PerLearner]
+    chosen: dict[str, Any]
+    result: TrainResult
+    bound: BoundRecommender
+    watch: report.Stopwatch
+
+    def tables(self, seed: int) -> dict[str, Any]:
+        """The report's `metrics` and `baselines`."""
+        return {
+            "metrics": report.ranking_report(self.ours, seed),
+            "baselines": {
+                name: {
+                    "metrics": report.ranking_report(values, seed),
+                    "diff": report.ranking_diff(self.ours, values, seed),
+                }
+                for name, values in self.theirs.items()
+            },
+        }
 
 
 def measure_next_item(options: Options) -> None:
-    """Full-ranking quality of the next item, beside the baselines."""
+    """Writes the report; raises BadDataError where the folder cannot be used."""
     watch = report.Stopwatch()
-    device = pick(options.device)
-    with progress_bar() as bar:
+    with progress_bar() as bar, version_folder(options.save) as folder:
         data = read_folder(options.data)
-        part = data.part if data.part is not None else last_two(data.log)
-        rows = len(data.items) + 1
-        training = part == TRAIN
-        test = cases_at(data.log, np.flatnonzero(part == TEST))
-        if not training.any():
-            raise BadDataError(f"{options.data}: column part: no row is train")
-        if not len(test):
-            raise BadDataError(f"{options.data}: column part: no row is test")
-        met = np.bincount(np.asarray(data.log.item)[training], minlength=rows) > 0
-        met[0] = False
-        candidates = torch.from_numpy(met)
-        valid = cases_at(data.log, np.flatnonzero(part == VALID))
-        chosen: dict[str, Any] = {"split": "given" if data.part is not None else "last two rows"}
+        first, second = given(data), global_time(data)
         with watch.stage("encode"):
-            catalogue, chosen["text"] = encode_texts(data, options.minutes, bar)
-        theirs, settings = {}, {}
-        with watch.stage("baselines"):
-            fitted = NextItemBaselines(
-                log=data.log,
-                train=training,
-                rows=rows,
-                texts=data.described,
-                valid=valid.sample(5000, options.seed),
-                candidates=candidates,
-                seconds=0.1 * options.minutes * 60,
-            )
-            limit = options.minutes * 60 * 0.35 + watch.total
-            for found in fitted.fit(bar.stage, lambda: limit - watch.total):
-                ranks = rank_cases(found.score, data.log, test, candidates)
-                theirs[found.name], settings[found.name] = _by_learner(ranks, test), found.settings
-        chosen["baselines"] = settings
-        with watch.stage("train"), version_folder(options.save) as folder:
-            config = TrainConfig(minutes=left(options, watch), seed=options.seed)
-            result = train(
-                data.log,
-                catalogue,
-                config=config,
-                out=folder,
-                checkpoint=None,
-                start_from=None,
-                on_progress=bar.training,
-                should_stop=lambda: False,
-                device=str(device),
-                split=given_split(data, training, valid, with_answers=options.save is not None),
-            )
-            bound = Recommender.load(folder, device=str(device)).bind(catalogue)
+            catalogue, text = encode_texts(data, options.minutes, bar)
+        run = _Measurement(data, catalogue, options, bar, watch)
+        shares = ALONE if isinstance(second, str) else FIRST
+        found = run.measure(first, shares, folder, watch, keep=options.save is not None)
         with watch.stage("evaluate"):
-            bar.stage("evaluate")
-            ranks = rank_cases(scorer(bound, data.log), data.log, test, candidates)
-            ours = _by_learner(ranks, test)
-            milliseconds = _score_ms(bound, data.log, test)
+            milliseconds = _score_ms(found.bound, data.log, first.test)
             content: dict[str, Any] = {
                 "task": "next-item",
                 "data": data.name,
-                "metrics": report.ranking_report(ours, options.seed),
-                "baselines": {
-                    name: {
-                        "metrics": report.ranking_report(values, options.seed),
-                        "diff": report.ranking_diff(ours, values, options.seed),
-                    }
-                    for name, values in theirs.items()
-                },
+                **found.tables(options.seed),
             }
-        chosen |= {**result.chosen, "validation": result.metrics}
+        chosen: dict[str, Any] = {**first.told, "text": text, **found.chosen}
+        if not isinstance(second, str) and watch.total > LATEST * options.minutes * 60:
+            second = "no time left"
+        if isinstance(second, str):
+            chosen["global_time"] = second
+        else:
+            content["global_time"] = run.later(second)
     content |= {
         "seconds": watch.report(),
-        "interactions_per_second": result.interactions_per_second,
-        "parameters": result.parameters,
+        "interactions_per_second": found.result.interactions_per_second,
+        "parameters": found.result.parameters,
         "score_ms": milliseconds,
         "chosen": chosen,
         "seed": options.seed,
@@ -113,28 +111,103 @@ def measure_next_item(options: Options) -> None:
     report.write_report(options.out, content)
 
 
-def given_split(
-    data: DataFolder, training: NDArray[np.bool_], valid: Cases, *, with_answers: bool
-) -> Split:
-    """Learn from the train rows, validate on the valid rows.
+class _Measurement:
+    """One data folder, measured under one or two protocols."""
 
-    Answers come from train rows too; without them no success head is trained.
-    """
-    learn = select_events(data.log, training)
-    answers = select_events(learn, is_answer(learn) & with_answers)
-    having = np.flatnonzero(np.diff(answers.offsets) > 0)
-    held = having[::5] if len(having) >= 10 else having[:0]
-    return Split(
-        train=learn,
-        valid_log=data.log,
-        valid=valid,
-        answers=answers,
-        success_train=np.setdiff1d(having, held),
-        success_valid=held,
-    )
+    def __init__(
+        self,
+        data: DataFolder,
+        catalogue: Catalogue,
+        options: Options,
+        bar: Bar,
+        clock: report.Stopwatch,
+    ) -> None:
+        self.data, self.catalogue, self.options = data, catalogue, options
+        self.bar, self.clock = bar, clock
+        self.device = str(pick(options.device))
+
+    def left(self, share: float) -> float:
+        """Seconds until this part of the whole time is over."""
+        return share * self.options.minutes * 60 - self.clock.total
+
+    def measure(
+        self,
+        protocol: Protocol,
+        until: Deadlines,
+        folder: Path,
+        watch: report.Stopwatch,
+        *,
+        keep: bool = False,
+    ) -> Measured:
+        data, options = self.data, self.options
+        log, rows = data.log, self.catalogue.rows
+        test = self._affordable(protocol.test, CELLS, len(protocol.test))
+        valid = self._affordable(protocol.valid, VALID_CELLS, VALID_CASES)
+        learn = to_learn(log, protocol, with_answers=keep)
+        theirs: dict[str, PerLearner] = {}
+        chosen: dict[str, Any] = {"test_cases": len(test)}
+        with watch.stage("baselines"):
+            item = np.asarray(learn.train.item, dtype=np.int64)
+            owner = learn.train.learner_of_event()
+            inverses = linear.Inverses(
+                linear.interactions(owner, item, log.learners, rows),
+                0.6 * self.left(until.baselines),
+            )
+            fitted = NextItemBaselines(
+                log=log,
+                train=protocol.training,
+                rows=rows,
+                texts=data.described,
+                valid=valid,
+                candidates=protocol.candidates,
+                inverses=inverses,
+            )
+            settings = {}
+            for found in fitted.fit(self.bar.stage, lambda: self.left(until.baselines)):
+                ranks = rank_cases(found.score, log, test, protocol.candidates)
+                theirs[found.name], settings[found.name] = _by_learner(ranks, test), found.settings
+        with watch.stage("train"):
+            result = train(
+                log,
+                self.catalogue,
+                config=TrainConfig(
+                    minutes=max(0.02, self.left(until.train) / 60), seed=options.seed
+                ),
+                out=folder,
+                checkpoint=None,
+                start_from=None,
+                on_progress=self.bar.training,
+                should_stop=lambda: False,
+                device=self.device,
+                split=learn,
+                inverses=inverses,
+            )
+        with watch.stage("evaluate"):
+            self.bar.stage("evaluate")
+            bound = Recommender.load(folder, device=self.device).bind(self.catalogue)
+            ranks = rank_cases(scorer(bound, log), log, test, protocol.candidates)
+            ours = _by_learner(ranks, test)
+        chosen |= {**result.chosen, "validation": result.metrics, "baselines": settings}
+        return Measured(ours, theirs, chosen, result, bound, watch)
+
+    def later(self, protocol: Protocol) -> dict[str, Any]:
+        """The report's `global_time`; its version is not kept."""
+        watch = report.Stopwatch()
+        with version_folder(None) as folder:
+            found = self.measure(protocol, SECOND, folder, watch)
+        return {
+            **protocol.told,
+            **found.tables(self.options.seed),
+            "seconds": watch.report(),
+            "chosen": found.chosen,
+        }
+
+    def _affordable(self, cases: Cases, cells: int, most: int) -> Cases:
+        count = int(cells * self.options.minutes / self.catalogue.rows)
+        return cases.sample(min(most, max(count, 200)), self.options.seed)
 
 
-def _by_learner(ranks: NDArray[np.float64], cases: Cases) -> dict[str, NDArray[np.float64]]:
+def _by_learner(ranks: NDArray[np.float64], cases: Cases) -> PerLearner:
     return {
         "ndcg@10": per_learner(metrics.ndcg(ranks), cases.learner),
         "hr@10": per_learner(metrics.hit(ranks), cases.learner),

@@ -12,13 +12,13 @@ from recommender.core import metrics, report
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.device import pick
+from recommender.core.encoding import encode_texts
 from recommender.core.errors import BadDataError
 from recommender.core.evaluation import cases_at
 from recommender.core.events import EventLog
 from recommender.core.features import make_batch, select_events
 from recommender.core.measure_common import (
     Options,
-    encode_texts,
     learner_folds,
     left,
     median_ms,

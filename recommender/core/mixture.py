@@ -43,14 +43,13 @@ class ScoredCases:
 
     probability: Tensor  # [C, V]
     linear: Tensor  # [C, V]
-    text: Tensor | None  # [C, V]
     closed: Tensor  # [C, V] -inf for what is no candidate or in the context, else 0
     target: Tensor  # [C]
 
 
 def quality(cases: ScoredCases, mixture: Mixture) -> float:
     """NDCG@10."""
-    scores = mixture.combine(cases.probability, cases.linear, cases.text)
+    scores = mixture.combine(cases.probability, cases.linear, None)
     found = metrics.ranks(scores + cases.closed, cases.target)
     return float(metrics.ndcg(found.double().numpy()).mean())
 

@@ -32,6 +32,7 @@ class DataFolder:
     """One data folder in memory."""
 
     name: str
+    path: Path  # the interactions file
     log: EventLog
     learners: tuple[str, ...]
     items: tuple[str, ...]  # rows 1..V-1
@@ -61,7 +62,15 @@ class DataFolder:
         """The items, with vectors [V, D_text] of their texts if there are any."""
         gradable = np.full(len(self.items) + 1, self.answered)
         gradable[0] = False
-        return Catalogue(self.items, text, self.concepts, self.concept_keys, gradable, encoder)
+        return Catalogue(
+            self.items,
+            text,
+            self.concepts,
+            self.concept_keys,
+            gradable,
+            encoder,
+            texts=self.described if any(self.described) else (),
+        )
 
 
 def read_folder(folder: Path) -> DataFolder:
@@ -293,6 +302,7 @@ class _Interactions:
         )
         return DataFolder(
             name=self.name,
+            path=self.path,
             log=log,
             learners=tuple(learners),
             items=tuple(self.items.rows),

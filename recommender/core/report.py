@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recommender import core
 from recommender.core import metrics
+from recommender.core.markdown import as_markdown
 from recommender.core.metrics import Interval, PooledBootstrap
 
 
@@ -85,13 +86,17 @@ class Pooled:
 
 
 def write_report(path: Path, content: dict[str, Any]) -> None:
-    """Adds the program's version and writes through a temporary file."""
-    full = {**content, "version": core.__version__}
+    """Adds the program's version; writes JSON to `path` and the same in Markdown beside it."""
+    full = _plain({**content, "version": core.__version__})
+    _write(path.with_name(f"{path.stem}.md"), as_markdown(full))
+    _write(path, json.dumps(full, indent=1, allow_nan=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Through a temporary file, so that there is never half a report."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(
-            json.dumps(_plain(full), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

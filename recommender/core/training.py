@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recommender import core
-from recommender.core import metrics
+from recommender.core import linear, metrics, words
 from recommender.core.artefact import Manifest, Names, write_artefact
 from recommender.core.catalogue import Catalogue
-from recommender.core.config import ModelConfig, TrainConfig
+from recommender.core.config import TrainConfig
 from recommender.core.device import pick
 from recommender.core.errors import BadDataError, Cancelled
 from recommender.core.evaluation import rank_cases
 from recommender.core.events import EventLog
-from recommender.core.fitting import fit_linear, fit_mixture
+from recommender.core.fitting import Kept, fit_linear, fit_mixture
+from recommender.core.linear import Inverses
 from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
 from recommender.core.model import NextItemModel
 from recommender.core.next_item import NextItemTask, Window
 from recommender.core.progress import Progress
+from recommender.core.rules import batch_tokens, choose_model
 from recommender.core.serving import BoundRecommender, Parts, Recommender
 from recommender.core.split import Split, hold_out
 from recommender.core.success import SuccessConfig, SuccessModel
@@ -39,6 +42,8 @@ MIN_ANSWERS = 20
 """With fewer answers there is no success head."""
 FEW_CASES = 2000
 """With fewer validation cases their mean jumps so much that patience is doubled."""
+LINEAR_SHARE, MIXTURE_SHARE = 0.15, 0.05
+"""Parts of the time that fitting the linear part and the mixture may take."""
 BLIND_EPOCHS = 10
 """Epochs where nothing is held out to tell when to stop."""
 
@@ -53,27 +58,6 @@ class TrainResult:
     parameters: int
 
 
-def choose_model(log: EventLog) -> ModelConfig:
-    """Sizes by rule: the window holds nine of ten histories; dense histories (30 events and more on
-    average) get a second block, and text only for items without an id vector."""
-    counts = np.diff(log.offsets)
-    counts = counts[counts > 0]
-    typical = float(np.quantile(counts, 0.9)) if len(counts) else 1.0
-    length = int(2 ** np.ceil(np.log2(max(typical, 1.0))))
-    mean = float(counts.mean()) if len(counts) else 0.0
-    dense = mean >= 30
-    return ModelConfig(
-        length=int(np.clip(length, 32, 128)),
-        blocks=2 if dense else 1,
-        text_beside_id=not dense,
-    )
-
-
-def batch_tokens(config: TrainConfig, events: int) -> int:
-    """Events in a batch: at least about 16 steps an epoch, or small data would hardly move."""
-    return int(np.clip(events // 16, min(64, config.tokens), config.tokens))
-
-
 def train(
     log: EventLog,
     catalogue: Catalogue,
@@ -86,16 +70,28 @@ def train(
     should_stop: Callable[[], bool],
     device: str = "auto",
     split: Split | None = None,
+    inverses: Inverses | None = None,
 ) -> TrainResult:
     """Train on a log and write a version to `out`.
 
     Resumes from `checkpoint` if that folder holds the state of an earlier try, with the same result as
-    a run that was never interrupted. `start_from` continues from the weights of another version.
+    a run that was never interrupted. `start_from` continues from the weights of another version;
+    `inverses` are those of the split's training events, where the caller has them already.
     Raises Cancelled when `should_stop()` becomes true, BadDataError where there is nothing to learn,
     OSError where the version cannot be written.
     """
     return _Run(
-        log, catalogue, config, out, checkpoint, start_from, on_progress, should_stop, device, split
+        log,
+        catalogue,
+        config,
+        out,
+        checkpoint,
+        start_from,
+        on_progress,
+        should_stop,
+        device,
+        split,
+        inverses,
     ).go()
 
 
@@ -133,6 +129,7 @@ class _Run:
         should_stop: Callable[[], bool],
         device: str,
         split: Split | None,
+        inverses: Inverses | None = None,
     ) -> None:
         if int(np.max(log.item, initial=0)) >= catalogue.rows:
             raise BadDataError("an event names a row that the catalogue lacks")
@@ -140,6 +137,7 @@ class _Run:
         self.checkpoint, self.start_from = checkpoint, start_from
         self.on_progress, self.should_stop = on_progress, should_stop
         self.device = pick(device)
+        self.inverses = inverses
         self.split = split or hold_out(log, config)
         if not (np.asarray(self.split.train.item) > 0).any():
             raise BadDataError("no event of an item in the catalogue: nothing to learn from")
@@ -160,13 +158,15 @@ class _Run:
         candidates = torch.from_numpy(events > 0)
         candidates[0] = False
         self._tell("linear")
-        index, value, picked = fit_linear(
+        (index, value), picked = fit_linear(
             split.train,
             self.catalogue.rows,
-            self.config,
             valid_log=split.valid_log,
             valid=split.valid.sample(3000, self.config.seed),
             candidates=candidates,
+            seconds=LINEAR_SHARE * self.config.minutes * 60,
+            inverses=self.inverses,
+            on_step=partial(self._step, "linear"),
         )
         chosen["linear"] = picked
         left = self.config.minutes * 60 - (time.monotonic() - began)
@@ -178,10 +178,19 @@ class _Run:
         manifest = self._manifest(parts, chosen, {})
         names = Names(items=self.catalogue.keys, concepts=self.catalogue.concept_keys)
         bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
-        mixture = fit_mixture(bound, split.valid_log, split.valid, candidates, self.config.seed)
-        parts = replace(parts, mixture=mixture)
-        bound.mixture = mixture
-        chosen["mixture"] = asdict(mixture)
+        mixed = fit_mixture(
+            bound,
+            split.valid_log,
+            split.valid,
+            candidates,
+            alike=self._alike(),
+            seed=self.config.seed,
+            seconds=MIXTURE_SHARE * left,
+            on_step=partial(self._step, "mixture"),
+        )
+        parts = replace(parts, mixture=mixed.mixture, index=mixed.kept[0], value=mixed.kept[1])
+        bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
+        chosen["mixture"] = asdict(mixed.mixture) | {"words": mixed.words}
         found |= self._measure(bound, candidates)
         self._stop_if_asked()
         self._tell("save")
@@ -194,6 +203,12 @@ class _Run:
             interactions_per_second=self.seen / self.spent if self.spent else 0.0,
             parameters=self._parameters(parts),
         )
+
+    def _alike(self) -> Kept | None:
+        """How similar the words of items are; None where no words are known."""
+        if not any(self.catalogue.texts):
+            return None
+        return words.similar(words.tfidf(self.catalogue.texts), linear.KEPT)
 
     def _attention(
         self, events: NDArray[np.int64], seconds: float, chosen: dict[str, object]
@@ -292,7 +307,13 @@ class _Run:
         split = self.split
         if not len(split.valid):
             return {}
-        ranks = rank_cases(scorer(bound, split.valid_log), split.valid_log, split.valid, candidates)
+        score = scorer(bound, split.valid_log)
+
+        def interruptible(who: NDArray[np.int64], end: NDArray[np.int64]) -> Tensor:
+            self._stop_if_asked()
+            return score(who, end)
+
+        ranks = rank_cases(interruptible, split.valid_log, split.valid, candidates)
         rows = split.valid_log.offsets[split.valid.learner] + split.valid.end
         explored = np.asarray(split.valid_log.explored[rows])
         found = {
@@ -336,8 +357,12 @@ class _Run:
         return sum(p.numel() for m in modules for p in m.parameters()) + parts.value.numel()
 
     def _tell(self, phase: str) -> None:
+        self._step(phase, 0, 1)
+
+    def _step(self, phase: str, done: int, of: int) -> None:
+        """Tell of a phase that has steps and no epochs; ends the run where somebody asked."""
         self._stop_if_asked()
-        self.on_progress(Progress(phase, 1, 1, None, None, None, 0, 1))
+        self.on_progress(Progress(phase, 1, 1, None, None, None, done, of))
 
     def _stop_if_asked(self) -> None:
         if self.should_stop():

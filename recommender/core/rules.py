@@ -1,0 +1,29 @@
+"""What adapts to the data does so by the rules on this page, or on validation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.core.config import ModelConfig, TrainConfig
+from recommender.core.events import EventLog
+
+
+def choose_model(log: EventLog) -> ModelConfig:
+    """Sizes by rule: the window holds nine of ten histories; dense histories (30 events and more on
+    average) get a second block, and text only for items without an id vector."""
+    counts = np.diff(log.offsets)
+    counts = counts[counts > 0]
+    typical = float(np.quantile(counts, 0.9)) if len(counts) else 1.0
+    length = int(2 ** np.ceil(np.log2(max(typical, 1.0))))
+    mean = float(counts.mean()) if len(counts) else 0.0
+    dense = mean >= 30
+    return ModelConfig(
+        length=int(np.clip(length, 32, 128)),
+        blocks=2 if dense else 1,
+        text_beside_id=not dense,
+    )
+
+
+def batch_tokens(config: TrainConfig, events: int) -> int:
+    """Events in a batch: at least about 16 steps an epoch, or small data would hardly move."""
+    return int(np.clip(events // 16, min(64, config.tokens), config.tokens))
