@@ -30,9 +30,11 @@ class Batch:
     mask: Tensor  # bool [B, L] true where there is an event
     position: Tensor  # int64 [B, L] index within the learner's history, -1 = padding
     length: Tensor  # int64 [B]
+    log_weight: Tensor | None = None  # float32 [B, L] log w(j): how much more each event counts
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{k: None if v is None else v.to(device) for k, v in found.items()})
 
 
 def make_batch(

@@ -103,14 +103,20 @@ class Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, log_weight: Tensor | None = None) -> Tensor:
+        """Each token's states after looking back; `log_weight` [B, T] is added to the logits."""
         B, T, D = x.shape
         q, k, v = self.project(x)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(T)[None])
+        bias = self.bias(T)[None]
+        if log_weight is not None:
+            bias = bias + log_weight[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(B, T, D))
         return out
 
-    def explain(self, x: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    def explain(
+        self, x: Tensor, last: Tensor, log_weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Attention of the states at `last` [B], and each token's part in their fusion.
 
         Returns alpha [B, H, T] and parts [B, T, D]; parts sum over T to what `forward` adds there.
@@ -121,6 +127,8 @@ class Attention(nn.Module):
         query = q[rows, :, last]  # [B, H, D/H]
         logits = torch.einsum("bhd,bhtd->bht", query, k) / math.sqrt(D // self.heads)
         logits = logits + self.bias(T)[:, last].transpose(0, 1)
+        if log_weight is not None:
+            logits = logits + log_weight[:, None]
         alpha = logits.softmax(-1)
         weighted = (alpha[..., None] * v).transpose(1, 2).reshape(B, T, D)
         return alpha, self.out(weighted)
@@ -143,10 +151,15 @@ class Block(nn.Module):
         out: Tensor = x + self.dropout(self.down(F.silu(gate) * value))
         return out
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, log_weight: Tensor | None = None) -> Tensor:
         x = self.inward(x)
-        out: Tensor = x + self.dropout(self.attention(x))
+        out: Tensor = x + self.dropout(self.attention(x, log_weight))
         return out
+
+
+def token_weight(batch: Batch) -> Tensor | None:
+    """log w [B, L + 1] of the tokens; the beginning of a history has w = 1."""
+    return None if batch.log_weight is None else F.pad(batch.log_weight, (1, 0))
 
 
 class NextItemModel(nn.Module):
@@ -184,8 +197,9 @@ class NextItemModel(nn.Module):
     def forward(self, batch: Batch, vectors: Tensor) -> Tensor:
         """States [B, L + 1, D]; the state at t has seen the first t events of the window."""
         x = self.encode(batch, vectors)
+        log_weight = token_weight(batch)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, log_weight)
         out: Tensor = self.norm(x)
         return out
 
@@ -199,12 +213,13 @@ class NextItemModel(nn.Module):
         """Last states with the part of every event; the way of the state itself (the residual
         stream) counts for the last event."""
         x = self.encode(batch, vectors)
+        log_weight = token_weight(batch)
         for block in self.blocks[:-1]:
-            x = block(x)
+            x = block(x, log_weight)
         final: Block = self.blocks[-1]  # type: ignore[assignment]
         x = final.inward(x)
         rows = torch.arange(len(x), device=x.device)
-        alpha, parts = final.attention.explain(x, batch.length)
+        alpha, parts = final.attention.explain(x, batch.length, log_weight)
         parts = parts.index_put((rows, batch.length), x[rows, batch.length], accumulate=True)
         raw = parts.sum(1)
         eps = self.norm.eps or torch.finfo(raw.dtype).eps

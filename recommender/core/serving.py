@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from recommender.core.events import EventLog, ranges
 from recommender.core.features import Batch, is_answer, make_batch, select_events
 from recommender.core.mixture import FLOOR, Mixture, probabilities
 from recommender.core.model import NextItemModel
+from recommender.core.reweighting import Reweighting, Weights
 from recommender.core.success import (
     MEMORY,
     WIDE_MEMORY,
@@ -119,6 +120,10 @@ class Recommender:
         self.names = names
         self.parts = parts
         self.device = device
+        try:
+            self.reweighting = Reweighting.read(manifest.config.get("reweighting"))
+        except ValueError as error:
+            raise CorruptArtefact(f"manifest: {error}") from error
 
     @classmethod
     def load(cls, artefact: Path, *, device: str = "auto") -> Recommender:
@@ -152,6 +157,7 @@ class BoundRecommender:
         self.catalogue = catalogue
         self.device = recommender.device
         self.mixture = recommender.parts.mixture
+        self.reweighting = recommender.reweighting
         parts, names = recommender.parts, recommender.names
         own = {key: row for row, key in enumerate(names.items, start=1)}
         rows = torch.tensor([0, *(own.get(key, 0) for key in catalogue.keys)])  # [V] version's row
@@ -191,13 +197,19 @@ class BoundRecommender:
         slots = torch.from_numpy(concept[self.catalogue.concept_slots])
         return head.cpu().rebind(slots, rows).to(self.device)
 
-    def _batches(self, log: EventLog, now: float) -> list[tuple[slice, Batch]]:
+    def _batches(
+        self, log: EventLog, now: float, weights: Weights | None
+    ) -> list[tuple[slice, Batch]]:
         ends = known_by(log, now)
         found = []
         for start in range(0, log.learners, BATCH):
             who = np.arange(start, min(start + BATCH, log.learners))
-            batch = make_batch(log, who, ends[who], self.model.config.length)
-            found.append((slice(start, start + len(who)), batch.to(self.device)))
+            rows = slice(start, start + len(who))
+            batch = make_batch(log, who, ends[who], self.model.config.length).to(self.device)
+            if weights is not None:
+                hers = weights.rows(rows, self.device)
+                batch = replace(batch, log_weight=hers.of_events(batch))
+            found.append((rows, batch))
         return found
 
     def attention_score(self, batch: Batch) -> Tensor:
@@ -207,23 +219,24 @@ class BoundRecommender:
 
     def linear_score(self, batch: Batch, decay: float) -> Tensor:
         """[B, V] of the item-to-item part."""
-        weight = linear.recency(batch.item, batch.mask, decay)
+        weight = event_weight(batch, decay)
         return linear.score(batch.item, weight, self.index, self.value)
 
     def text_score(self, batch: Batch, decay: float) -> Tensor | None:
         """Similarity [B, V] of each item's text to the recency-weighted history."""
         if self.text is None:
             return None
-        weight = linear.recency(batch.item, batch.mask, decay)
+        weight = event_weight(batch, decay)
         return torch.einsum("bl,bld->bd", weight, self.text[batch.item]) @ self.text.T
 
     @torch.inference_mode()
-    def score(self, log: EventLog, *, now: float) -> Scores:
+    def score(self, log: EventLog, *, now: float, weights: Weights | None = None) -> Scores:
         """Affinities of all learners of the log; one without events gets the prior.
 
-        Events later than `now` plus the accepted clock error are not read.
+        Events later than `now` plus the accepted clock error are not read. `weights` are those of the
+        same learners: a row of zeros gives the very bits that None gives.
         """
-        batches = self._batches(log, now)
+        batches = self._batches(log, now, weights)
         affinity = np.full((log.learners, self.catalogue.rows), -np.inf, dtype=np.float32)
         decay = self.mixture.decay
         for rows, batch in batches:
@@ -232,6 +245,8 @@ class BoundRecommender:
                 self.attention_score(batch), self.linear_score(batch, decay), text
             )
             scores = self.mixture.heat * mixed.log()
+            if weights is not None:
+                scores += weights.rows(rows, self.device).of_candidates()
             scores[:, 0] = -torch.inf
             affinity[rows] = scores.log_softmax(1).cpu().numpy()
         return Scores(self, affinity, batches)
@@ -316,7 +331,7 @@ class Scores:
         attention = torch.einsum("bkd,bld->bkl", bound.vectors[wanted], told.event)
         probability = probabilities(told.state @ bound.vectors.T, bound.met, batch.item)
         probability = probability.gather(1, wanted)  # [B, K]
-        weight = linear.recency(batch.item, batch.mask, mixture.decay)
+        weight = event_weight(batch, mixture.decay)
         direct = torch.zeros_like(attention)
         if mixture.linear:
             entries = linear.entries(batch.item, wanted, bound.index, bound.value)  # [B, K, L]
@@ -327,6 +342,12 @@ class Scores:
         total = (probability + direct.sum(2)).clamp(min=FLOOR)[..., None]
         parts = mixture.heat * (probability[..., None] * attention + direct) / total
         return parts.masked_fill(~batch.mask[:, None], 0.0)
+
+
+def event_weight(batch: Batch, decay: float) -> Tensor:
+    """What each event [B, L] counts in the linear parts: recency times the learner's own weight."""
+    weight = linear.recency(batch.item, batch.mask, decay)
+    return weight if batch.log_weight is None else weight * batch.log_weight.exp()
 
 
 def known_by(log: EventLog, now: float) -> NDArray[np.int64]:

@@ -1,0 +1,333 @@
+"""Re-weighting θ = g(α, ε): a learner's feedback moves what the model attends to for her.
+
+Her profile holds a log-weight for features of events: ``concept:<key>``, ``behaviour:<verb>`` and
+``kind:<format>``. Feedback of strength ε on an item, to whose score event j contributed c_j, moves
+``Δ log w_f = η · ε · Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|``. The profile is a pure fold over her feedback, so it
+can be recomputed, taken back entry by entry and shown to her. No retraining.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recommender.core.catalogue import CONCEPT_SLOTS, Catalogue
+from recommender.core.events import BEHAVIOURS, EventLog
+from recommender.core.features import Batch
+
+DAY = 86_400.0
+
+STRENGTHS: Mapping[str, float] = MappingProxyType(
+    {
+        "helpful": 1.0,
+        "not_helpful": -1.0,
+        "too_easy": -0.5,
+        "too_hard": -0.5,
+        "not_now": -0.25,
+        "known": -0.25,
+        "comment": 0.0,
+        "rated_high": 1.0,
+        "rated_mid": 0.0,
+        "rated_low": -1.0,
+        "answered_right_unexpected": 0.25,
+        "answered_wrong_unexpected": -0.25,
+        "completed": 0.25,
+        "abandoned": -0.5,
+        "reopened": 0.25,
+        "attention_long": 0.25,
+        "attention_short": -0.25,
+    }
+)
+"""ε of each signal before surprise; positive: more of what led to this item."""
+
+Features = tuple[str, ...]
+Share = tuple[Features, float]
+"""The features of an event and its contribution c_j to the item that the feedback is on."""
+Limits = Mapping[str, tuple[float, float]]
+"""Lowest and highest weight w (not log w) that the learner allows a feature."""
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """How feedback becomes weights. A version's own values stand in its manifest."""
+
+    step: float = 0.1  # η
+    half_life_days: float = 90.0  # of log w on its way to 0
+    limit: float = 4.0  # weights stay in [1 / limit, limit]
+    candidate: float = 1.0  # of log w of a candidate's features that is added to its affinity
+    strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
+
+    def __post_init__(self) -> None:
+        for name in ("step", "candidate"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"reweighting: {name} must be a number from 0 on")
+        if not self.half_life_days > 0:
+            raise ValueError("reweighting: half_life_days must be positive")
+        if not (math.isfinite(self.limit) and self.limit > 1):
+            raise ValueError("reweighting: limit must be a number above 1")
+        for signal, strength in self.strengths.items():
+            if signal not in STRENGTHS:
+                raise ValueError(f"reweighting: strengths: unknown signal {signal!r}")
+            if not (math.isfinite(strength) and abs(strength) <= self.limit):
+                raise ValueError(f"reweighting: strengths: {signal} must be within ±{self.limit:g}")
+        known = {**STRENGTHS, **self.strengths}
+        object.__setattr__(self, "strengths", MappingProxyType(known))
+
+    @classmethod
+    def read(cls, stored: object) -> Reweighting:
+        """What `to_dict` gave; None: the defaults. Raises ValueError for anything else."""
+        if stored is None:
+            return cls()
+        if not isinstance(stored, Mapping) or not set(stored) <= {f.name for f in fields(cls)}:
+            raise ValueError("reweighting: not the fields that are known here")
+        try:
+            return cls(**stored)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"reweighting: {error}") from error
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for a manifest."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**plain, "strengths": dict(self.strengths)}
+
+    def strength(self, signal: str, surprise: float = 1.0) -> float:
+        """ε of a signal; `surprise` in [0, 1] is how little it was expected. Raises KeyError."""
+        return self.strengths[signal] * surprise
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One feedback with the contributions frozen when the slate was made."""
+
+    at: float  # unix seconds of received_at
+    id: int | str
+    strength: float  # ε
+    shares: Sequence[Share]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where a learner's weights stand at a moment, and what moved them."""
+
+    config: Reweighting
+    log_weight: Mapping[str, float] = field(default_factory=dict)  # features off 1 only
+    moved: Mapping[str, Sequence[tuple[int | str, float]]] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not any(self.log_weight.values())
+
+    def weight(self, feature: str) -> float:
+        """w of a feature; 1 counts as without feedback."""
+        return math.exp(self.log_weight.get(feature, 0.0))
+
+
+def event_features(catalogue: Catalogue, item_row: int, behaviour: int = 0) -> Features:
+    """What feedback can move about an event: its item's concepts and format, and its behaviour.
+
+    `behaviour` is a code of BEHAVIOURS, 0 for none (a candidate).
+    """
+    found = [
+        f"concept:{catalogue.concept_keys[c]}" for c in catalogue.concepts[item_row][:CONCEPT_SLOTS]
+    ]
+    if behaviour:
+        found.append(f"behaviour:{BEHAVIOURS[behaviour - 1]}")
+    if catalogue.kinds and item_row:
+        found.append(f"kind:{catalogue.kinds[item_row]}")
+    return tuple(found)
+
+
+def credit(
+    catalogue: Catalogue,
+    log: EventLog,
+    learner: int,
+    event: NDArray[np.integer],
+    share: NDArray[np.floating],
+) -> tuple[Share, ...]:
+    """Shares for a ledger entry from one item's contributions.
+
+    `event` [top] are positions within the history of `learner` in `log` (-1: none), `share` [top] their
+    contributions, as `Scores.contributions` gives them.
+    """
+    first = int(log.offsets[learner])
+    return tuple(
+        (
+            event_features(
+                catalogue, int(log.item[first + where]), int(log.behaviour[first + where])
+            ),
+            float(amount),
+        )
+        for where, amount in zip(event.tolist(), share.tolist(), strict=True)
+        if where >= 0 and amount
+    )
+
+
+def feature_shares(shares: Iterable[Share]) -> dict[str, float]:
+    """``Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|`` of each feature f."""
+    found: dict[str, float] = {}
+    total = 0.0
+    for features, amount in shares:
+        size = abs(amount)
+        total += size
+        for feature in features:
+            found[feature] = found.get(feature, 0.0) + size
+    return {f: size / total for f, size in found.items()} if total > 0 else {}
+
+
+def fold(
+    entries: Iterable[LedgerEntry],
+    *,
+    now: float,
+    config: Reweighting,
+    limits: Limits | None = None,
+) -> Profile:
+    """The profile at `now` [unix seconds] that feedback received until then leads to.
+
+    Pure: entries are taken in (at, id) order whatever order they come in, one id counts once. Between
+    entries and up to `now` every log-weight halves per half-life; after each entry it is clamped.
+    `limits` narrow the range of single features (both ends equal: the learner has set the weight).
+    """
+    unique = {entry.id: entry for entry in entries if entry.at <= now}
+    ordered = sorted(unique.values(), key=lambda e: (e.at, isinstance(e.id, str), e.id))
+    found = [feature_shares(entry.shares) for entry in ordered]
+    limits = limits or {}
+    names = sorted({*limits, *(f for shares in found for f in shares)})
+    if not names:
+        return Profile(config)
+    column = {name: number for number, name in enumerate(names)}
+    moves = np.zeros((len(ordered), len(names)))
+    for row, (entry, shares) in enumerate(zip(ordered, found, strict=True)):
+        for name, share in shares.items():
+            moves[row, column[name]] = config.step * entry.strength * share
+    low, high = _bounds(names, limits, config.limit)
+    times = np.array([entry.at for entry in ordered])
+    applied, states = trajectory(times, moves, config.half_life_days, low, high)
+    start = states[-1] if len(states) else np.zeros(len(names))
+    since = now - times[-1] if len(times) else 0.0
+    final = np.clip(start * _kept(since, config.half_life_days), low, high)
+    return Profile(
+        config,
+        {name: float(value) for name, value in zip(names, final, strict=True) if value},
+        {
+            name: tuple(
+                (entry.id, float(delta))
+                for entry, delta in zip(ordered, applied[:, number], strict=True)
+                if delta
+            )
+            for name, number in column.items()
+            if applied[:, number].any()
+        },
+    )
+
+
+def trajectory(
+    times: NDArray[np.floating],
+    moves: NDArray[np.floating],
+    half_life_days: float,
+    low: NDArray[np.floating] | float,
+    high: NDArray[np.floating] | float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log-weights after each of E entries that ask to move F features by `moves` [E, F].
+
+    Returns what each entry really moved and the states right after it, both [E, F]; `times` [E] are
+    unix seconds, rising.
+    """
+    states = np.zeros(moves.shape)
+    applied = np.zeros(moves.shape)
+    kept = _kept(np.diff(times, prepend=times[:1]), half_life_days)
+    state = np.zeros(moves.shape[1])
+    for row, move in enumerate(moves):
+        before = np.clip(state * kept[row], low, high)
+        state = np.clip(before + move, low, high)
+        applied[row], states[row] = state - before, state
+    return applied, states
+
+
+def _kept(seconds: NDArray[np.floating] | float, half_life_days: float) -> NDArray[np.float64]:
+    return np.asarray(0.5 ** (np.asarray(seconds) / (half_life_days * DAY)))
+
+
+def _bounds(
+    names: Sequence[str], limits: Limits, limit: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest log-weight of each feature."""
+    low = np.full(len(names), -math.log(limit))
+    high = -low
+    for number, name in enumerate(names):
+        if name in limits:
+            least, most = limits[name]
+            if not 1 / limit <= least <= most <= limit:
+                raise ValueError(f"limits of {name}: must rise within [{1 / limit:g}, {limit:g}]")
+            low[number], high[number] = math.log(least), math.log(most)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Profiles of B learners as the model takes them; a row of zeros changes nothing."""
+
+    item: Tensor  # float32 [B, V] log w of each item's concepts (their mean) and format
+    behaviour: Tensor  # float32 [B, behaviours + 1]
+    candidate: Tensor  # float32 [B]
+    limit: Tensor  # float32 [B] greatest |log w| of an event
+
+    @classmethod
+    def of(cls, profiles: Sequence[Profile | None], catalogue: Catalogue) -> Weights | None:
+        """None where all profiles are empty. Features that the catalogue lacks count nothing."""
+        if all(profile is None or profile.empty for profile in profiles):
+            return None
+        kinds = tuple(dict.fromkeys(catalogue.kinds))
+        tables = [
+            _table(profiles, "concept", catalogue.concept_keys),
+            _table(profiles, "behaviour", BEHAVIOURS),
+            _table(profiles, "kind", kinds),
+        ]
+        slots = catalogue.concept_slots
+        count = np.maximum((slots > 0).sum(1), 1)
+        item = sum(tables[0][:, slots[:, s]] for s in range(slots.shape[1])) / count
+        if kinds:
+            place = {kind: number for number, kind in enumerate(kinds, start=1)}
+            kind = np.array([place[kind] for kind in catalogue.kinds])
+            kind[0] = 0
+            item = item + tables[2][:, kind]
+        configs = [profile.config if profile else Reweighting() for profile in profiles]
+        return cls(
+            torch.from_numpy(np.asarray(item, dtype=np.float32)),
+            torch.from_numpy(tables[1].astype(np.float32)),
+            torch.tensor([config.candidate for config in configs], dtype=torch.float32),
+            torch.tensor([math.log(config.limit) for config in configs], dtype=torch.float32),
+        )
+
+    def rows(self, chosen: slice, device: torch.device) -> Weights:
+        """Some of the learners, on a device."""
+        return Weights(**{name: part[chosen].to(device) for name, part in vars(self).items()})
+
+    def of_events(self, batch: Batch) -> Tensor:
+        """log w(j) [B, L] of the events of a batch of the same learners; 0 where there is none."""
+        value = self.item.gather(1, batch.item) + self.behaviour.gather(1, batch.behaviour)
+        limit = self.limit[:, None]
+        return torch.maximum(torch.minimum(value, limit), -limit).masked_fill(~batch.mask, 0.0)
+
+    def of_candidates(self) -> Tensor:
+        """[B, V] what is added to the affinities."""
+        return self.candidate[:, None] * self.item
+
+
+def _table(
+    profiles: Sequence[Profile | None], family: str, keys: Sequence[str]
+) -> NDArray[np.float64]:
+    """Log-weights [B, keys + 1] of one family of features; column 0 is for none."""
+    column = {f"{family}:{key}": number for number, key in enumerate(keys, start=1)}
+    table = np.zeros((len(profiles), len(keys) + 1))
+    for row, profile in enumerate(profiles):
+        for feature, value in (profile.log_weight if profile else {}).items():
+            if feature in column:
+                table[row, column[feature]] = value
+    return table
