@@ -81,6 +81,7 @@ class NextItemTask:
         valid_log: EventLog,
         valid: Cases,
         device: torch.device,
+        targets: NDArray[np.bool_] | None = None,
     ) -> None:
         self.model = model
         self.log = log
@@ -91,6 +92,8 @@ class NextItemTask:
         self.valid = valid
         self.counts = np.diff(log.offsets)
         self.is_target = first_meeting(log)
+        if targets is not None:
+            self.is_target &= targets
         rows = len(model.items.id)
         events = np.bincount(np.asarray(log.item), minlength=rows)
         events[0] = 0

@@ -43,6 +43,7 @@ class DataFolder:
     part: NDArray[np.uint8] | None  # [E]
     fold: NDArray[np.int64] | None  # [E]
     order: NDArray[np.int64]  # [E]
+    rating: NDArray[np.float64] | None  # [E]
     answered: bool
     timed: bool
 
@@ -313,6 +314,7 @@ class _Interactions:
             part=part,
             fold=np.array(columns["fold"], dtype=np.int64) if "fold" in present else None,
             order=np.array(columns["order"], dtype=np.int64),
+            rating=np.array(columns["rating"]) if "rating" in present else None,
             answered="correct" in present,
             timed="timestamp" in present,
         )

@@ -23,6 +23,7 @@ class Split:
     answers: EventLog  # graded answers only
     success_train: NDArray[np.int64]  # learners
     success_valid: NDArray[np.int64]
+    targets: NDArray[np.bool_] | None = None  # [E] of `train`: what to learn towards; None: all
 
 
 def hold_out(log: EventLog, config: TrainConfig) -> Split:

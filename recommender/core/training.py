@@ -230,6 +230,7 @@ class _Run:
             valid_log=split.valid_log,
             valid=split.valid.sample(4000, config.seed),
             device=self.device,
+            targets=split.targets,
         )
         loop: Loop[Window] = Loop(
             model,
