@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from common.audience import changing_courses
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Exists, OuterRef, QuerySet
@@ -21,7 +22,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from content import services
 from content.keys import InvalidKey, validate_key
 from content.models import Concept, Course, Item, Prerequisite, Question, Section, TextVector
-from content.selectors import prerequisite_map
+from content.selectors import find_courses_teaching, prerequisite_map
 from content.services.concepts import PrerequisiteCycle, lock_prerequisites, refuse_cycle
 from content.services.questions import InvalidQuestions, clean_questions
 from content.validation import dotted
@@ -43,6 +44,10 @@ class PrettyJson(forms.JSONField):
         if isinstance(value, str | forms.fields.InvalidJSONInput):
             return value
         return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _changed(formsets: Any) -> bool:
+    return any(formset.has_changed() for formset in formsets)
 
 
 class SectionInline(TabularInline):
@@ -83,11 +88,21 @@ class CourseAdmin(Kept, ModelAdmin):
 
     @admin.action(description=_("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
-        courses.update(published=True)
+        self._report(request, services.set_courses_published(courses, published=True))
 
     @admin.action(description=_("Unpublish"), permissions=["change"])
     def unpublish(self, request: HttpRequest, courses: QuerySet[Course]) -> None:
-        courses.update(published=False)
+        self._report(request, services.set_courses_published(courses, published=False))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        with changing_courses() as changed:
+            super().save_related(request, form, formsets, change)
+            if "published" in form.changed_data or _changed(formsets):
+                changed.add(form.instance.pk)
+
+    def _report(self, request: HttpRequest, count: int) -> None:
+        text = ngettext("%s course changed.", "%s courses changed.", count) % count
+        self.message_user(request, text, messages.SUCCESS)
 
 
 class PrerequisiteFormSet(BaseInlineFormSet):
@@ -141,6 +156,12 @@ class ConceptAdmin(Kept, ModelAdmin):
         super().save_model(request, concept, form, change)
         if "title" in form.changed_data:
             services.compute_text_hashes(concept.items.values_list("pk", flat=True))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        with changing_courses() as changed:
+            super().save_related(request, form, formsets, change)
+            if _changed(formsets):
+                changed.update(find_courses_teaching([form.instance.pk]))
 
 
 class QuestionForm(forms.ModelForm):
@@ -248,9 +269,13 @@ class ItemAdmin(Kept, ExportMixin, ModelAdmin):
         return super().formfield_for_foreignkey(field, request, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        # Only now are concepts and questions, which are part of the text, what was asked for.
-        services.compute_text_hashes([form.instance.pk])
+        item: Item = form.instance
+        with changing_courses() as changed:
+            super().save_related(request, form, formsets, change)
+            # Only now are concepts and questions, which are part of the text, what was asked for.
+            services.compute_text_hashes([item.pk])
+            if services.LISTED_FIELDS.intersection(form.changed_data):
+                changed.update({item.course_id, form.initial.get("course") or item.course_id})
 
     @admin.action(description=_("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, items: QuerySet[Item]) -> None:

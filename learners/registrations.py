@@ -1,13 +1,15 @@
-"""What learners answers for the apps below it: who may see which content, and one person's data."""
+"""What learners answers for the apps below it: who may see which content, whom its changes reach, one person's data."""
 
 from typing import Any
 
 from common.access import Person, register_visibility
+from common.audience import register_course_listener
 from common.privacy import PersonalData, register_personal_data
 from django.db.models import Q, QuerySet
 
 from learners import personal_data
 from learners.models import User
+from learners.services.enrolment import mark_students
 
 
 def register() -> None:
@@ -16,6 +18,7 @@ def register() -> None:
     register_visibility("content.Section", see_sections)
     register_visibility("content.Item", see_items)
     register_visibility("content.Concept", see_concepts)
+    register_course_listener(mark_students)
     # The account goes last: the other apps' rows point to it.
     register_personal_data(
         PersonalData("learners", personal_data.export, personal_data.erase, order=0)

@@ -10,7 +10,7 @@ from content.selectors.catalogue import (
     list_items,
     read_revision,
 )
-from content.selectors.concepts import find_cycle, prerequisite_map
+from content.selectors.concepts import find_courses_teaching, find_cycle, prerequisite_map
 from content.selectors.text import (
     MissingVector,
     count_vectors,
@@ -27,6 +27,7 @@ __all__ = [
     "OutlineSection",
     "catalogue_rows",
     "count_vectors",
+    "find_courses_teaching",
     "find_cycle",
     "get_outline",
     "get_syllabus",

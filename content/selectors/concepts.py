@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TypeVar
 
-from content.models import Prerequisite
+from content.models import Item, Prerequisite
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -17,6 +17,12 @@ def prerequisite_map(*, concept_ids: Collection[int] | None = None) -> dict[int,
     for concept, prerequisite in edges.values_list("concept_id", "prerequisite_id"):
         graph.setdefault(concept, set()).add(prerequisite)
     return graph
+
+
+def find_courses_teaching(concept_ids: Collection[int]) -> set[int]:
+    """Return the ids of the courses that have items on one of these concepts."""
+    courses = Item.objects.filter(concepts__in=concept_ids).order_by().values_list("course")
+    return {course for (course,) in courses.distinct()}
 
 
 def find_cycle(graph: Mapping[Node, Iterable[Node]]) -> list[Node] | None:

@@ -1,10 +1,12 @@
 """Writes to the catalogue, for every app above, the API, the admin and commands."""
 
 from content.services.catalogue import (
+    LISTED_FIELDS,
     create_concept,
     create_course,
     create_item,
     create_section,
+    set_courses_published,
     set_published,
     update_concept,
     update_course,
@@ -18,6 +20,7 @@ from content.services.questions import InvalidQuestions, set_questions
 from content.services.vectors import compute_text_hashes, store_vectors
 
 __all__ = [
+    "LISTED_FIELDS",
     "ImportReport",
     "InvalidQuestions",
     "PrerequisiteCycle",
@@ -28,6 +31,7 @@ __all__ = [
     "create_section",
     "import_content",
     "prune_changes",
+    "set_courses_published",
     "set_prerequisites",
     "set_published",
     "set_questions",

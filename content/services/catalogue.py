@@ -3,12 +3,13 @@
 Every `create_…` and `update_…` validates what it writes and raises Django's ValidationError, its messages
 by field; InvalidQuestions and PrerequisiteCycle come from their own services. An update tells whether it
 changed anything, and writes nothing where it did not. Whatever changes the text of items has it encoded
-again after commit.
+again after commit; whatever changes which items may be listed, or in which order, is told to who studies them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from common.audience import changing_courses
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max, Model, QuerySet
@@ -27,6 +28,8 @@ COURSE_FIELDS = frozenset(
     }
 )
 SECTION_FIELDS = frozenset({"slug", "title", "summary", "parent", "position"})
+LISTED_FIELDS = frozenset({"course", "section", "kind", "position", "published", "concepts"})
+"""Those of an item that decide where it is listed, for whom and after what."""
 CONCEPT_FIELDS = frozenset({"slug", "title", "description"})
 ITEM_FIELDS = frozenset(
     {
@@ -45,24 +48,42 @@ def create_course(*, sections: Sequence[Mapping[str, Any]] = (), **fields: Any) 
     return course
 
 
-@transaction.atomic
 def update_course(
     *, course: Course, sections: Sequence[Mapping[str, Any]] | None = None, **fields: Any
 ) -> bool:
     """Change COURSE_FIELDS of a course and, where given, all of its sections."""
-    changed = _write(course, fields, COURSE_FIELDS)
-    if sections is not None:
-        changed |= set_sections(course=course, sections=sections)
+    was_published = course.published
+    with changing_courses() as courses:
+        changed = _write(course, fields, COURSE_FIELDS)
+        if sections is not None:
+            changed |= set_sections(course=course, sections=sections)
+        if course.published != was_published:
+            courses.add(course.pk)
     return changed
 
 
-@transaction.atomic
+def set_courses_published(courses: QuerySet[Course], *, published: bool) -> int:
+    """Publish or withdraw courses, and return how many changed. Nothing that people did in them is lost."""
+    with changing_courses() as changed:
+        ids = set(courses.exclude(published=published).values_list("pk", flat=True))
+        changed.update(ids)
+        return Course.objects.filter(pk__in=ids).update(published=published)
+
+
 def set_sections(*, course: Course, sections: Sequence[Mapping[str, Any]]) -> bool:
     """Make `sections` those of `course`, in this order, and tell whether that changed anything.
 
     Each has `slug` and `title`, and may have `summary` and `parent`, the slug of a section before it.
     Rows are recognised by slug; a section that is not named is deleted, its items stay in the course.
     """
+    with changing_courses() as courses:
+        changed = _set_sections(course, sections)
+        if changed:
+            courses.add(course.pk)
+    return changed
+
+
+def _set_sections(course: Course, sections: Sequence[Mapping[str, Any]]) -> bool:
     rows = {section.slug: section for section in course.sections.all()}
     placed: dict[str, Section] = {}
     changed = False
@@ -98,7 +119,11 @@ def create_section(*, course: Course, **fields: Any) -> Section:
 
 def update_section(*, section: Section, **fields: Any) -> bool:
     """Change SECTION_FIELDS of a section."""
-    return _write(section, fields, SECTION_FIELDS)
+    with changing_courses() as courses:
+        changed = _write(section, fields, SECTION_FIELDS)
+        if changed:
+            courses.add(section.course_id)
+    return changed
 
 
 @transaction.atomic
@@ -127,7 +152,6 @@ def update_concept(
     return changed
 
 
-@transaction.atomic
 def create_item(
     *,
     course: Course,
@@ -144,14 +168,15 @@ def create_item(
         last = course.items.aggregate(last=Max("position"))["last"]
         fields["position"] = 0 if last is None else last + 1
     item = Item()
-    _write(item, {**fields, "course": course}, ITEM_FIELDS)
-    item.concepts.set(concepts)
-    set_questions(item=item, questions=questions)
-    refresh_text_hash(item)
+    with changing_courses() as courses:
+        _write(item, {**fields, "course": course}, ITEM_FIELDS)
+        item.concepts.set(concepts)
+        set_questions(item=item, questions=questions)
+        refresh_text_hash(item)
+        courses.add(course.pk)
     return item
 
 
-@transaction.atomic
 def update_item(
     *,
     item: Item,
@@ -160,13 +185,27 @@ def update_item(
     **fields: Any,
 ) -> bool:
     """Change ITEM_FIELDS of an item and, where given, all of its concepts or all of its questions."""
+    was_course = item.course_id
+    listed = any(getattr(item, name) != fields[name] for name in LISTED_FIELDS & fields.keys())
+    with changing_courses() as courses:
+        changed = _update_item(item, fields, questions)
+        if concepts is not None:
+            wanted = list(concepts)
+            if {one.pk for one in wanted} != {one.pk for one in item.concepts.all()}:
+                item.concepts.set(wanted)
+                changed = listed = True
+        if changed:
+            refresh_text_hash(item)
+        if listed:
+            courses.update({was_course, item.course_id})
+    return changed
+
+
+def _update_item(
+    item: Item, fields: Mapping[str, Any], questions: Sequence[Mapping[str, Any]] | None
+) -> bool:
     was_kind = item.kind
     changed = _write(item, fields, ITEM_FIELDS)
-    if concepts is not None:
-        wanted = list(concepts)
-        if {concept.pk for concept in wanted} != {concept.pk for concept in item.concepts.all()}:
-            item.concepts.set(wanted)
-            changed = True
     if questions is None and item.kind != was_kind:
         # A kind without questions, or with another number of them, must not slip through.
         questions = [
@@ -181,14 +220,15 @@ def update_item(
         ]
     if questions is not None:
         changed |= set_questions(item=item, questions=questions)
-    if changed:
-        refresh_text_hash(item)
     return changed
 
 
 def set_published(items: QuerySet[Item], *, published: bool) -> int:
     """Publish or withdraw items, and return how many changed. Nothing that people did on them is lost."""
-    return items.exclude(published=published).update(published=published)
+    with changing_courses() as courses:
+        changed = dict(items.exclude(published=published).values_list("pk", "course"))
+        courses.update(changed.values())
+        return Item.objects.filter(pk__in=changed).update(published=published)
 
 
 def refresh_text_hash(item: Item) -> None:

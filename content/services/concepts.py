@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from django.db import connection, transaction
+from common.audience import changing_courses
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from content.models import Concept, Prerequisite
-from content.selectors import find_cycle, prerequisite_map
+from content.selectors import find_courses_teaching, find_cycle, prerequisite_map
 
 # Any fixed number: the name of the lock that writers of the graph take in turn.
 _GRAPH_LOCK = 0x61747475
@@ -34,7 +35,7 @@ def replace_prerequisites(wanted: Mapping[int, set[int]]) -> set[int]:
     Only the outcome has to be free of cycles, whatever the order of the concepts. Raises
     PrerequisiteCycle, naming the cycle, and changes nothing then.
     """
-    with transaction.atomic():
+    with changing_courses() as courses:
         lock_prerequisites()
         present = prerequisite_map()
         changed = {pk for pk, ids in wanted.items() if ids != present.get(pk, set())}
@@ -47,6 +48,7 @@ def replace_prerequisites(wanted: Mapping[int, set[int]]) -> set[int]:
             Prerequisite.objects.bulk_create(
                 Prerequisite(concept_id=pk, prerequisite_id=each) for each in sorted(ids - before)
             )
+        courses.update(find_courses_teaching(changed))
     return changed
 
 

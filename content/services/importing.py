@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from common.audience import changing_courses
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -72,14 +73,15 @@ def import_content(
     report = ImportReport(reader.name, dry_run, refused=parsed.problems, warnings=parsed.warnings)
     try:
         with transaction.atomic():
-            # Nobody else may close a cycle between the check and the write.
-            lock_prerequisites()
-            report.refused += check_drafts(parsed)
-            if report.refused:
-                raise _Refused
-            _Writer(report, on_progress).write(parsed)
-            if report.refused:
-                raise _Refused
+            with changing_courses():
+                # Nobody else may close a cycle between the check and the write.
+                lock_prerequisites()
+                report.refused += check_drafts(parsed)
+                if report.refused:
+                    raise _Refused
+                _Writer(report, on_progress).write(parsed)
+                if report.refused:
+                    raise _Refused
             transaction.set_rollback(dry_run)
     except _Refused:
         report.changes.clear()

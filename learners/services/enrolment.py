@@ -1,11 +1,11 @@
 """Who studies which course. A learner is in a course by herself or through groups, and leaves when the last is gone."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 
 from content.models import Course
-from learners.models import Enrolment, Group
+from learners.models import Enrolment, Group, LearnerState
 from learners.services.freshness import mark_dirty
 
 
@@ -29,6 +29,18 @@ def enrol_learners(
     if created:
         mark_dirty(learner_ids=ids)
     return created
+
+
+def mark_students(course_ids: Collection[int]) -> None:
+    """Mark whoever studies one of these courses, whose content has changed, in the transaction that changes it.
+
+    Who has never had a list gets her first when she asks, from what there is then: the learners of a data set stay
+    unmarked.
+    """
+    students = LearnerState.objects.filter(
+        dirty_seq__gt=0, learner__enrolments__course__in=course_ids
+    )
+    mark_dirty(learner_ids=students.values_list("learner", flat=True))
 
 
 @transaction.atomic
