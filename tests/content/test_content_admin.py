@@ -1,25 +1,15 @@
 """The catalogue in the admin: the same checks as everywhere else."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from content_samples import CHOICE
-from django.test import Client
 from django.urls import reverse
+from web_pages import sign_in
 
 from content import services
 from content.models import Concept, Course, Item
-
-
-@pytest.fixture
-def admin_of(client: Client) -> Callable[[Any], Client]:
-    def make(person: Any) -> Client:
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-        return client
-
-    return make
 
 
 def question_form(item: Item, **changes: Any) -> dict[str, Any]:
@@ -50,10 +40,8 @@ def question_form(item: Item, **changes: Any) -> dict[str, Any]:
     return {**data, **changes}
 
 
-def test_operator_finds_the_catalogue(
-    admin_of: Callable[[Any], Client], olga: Any, exercise: Item, concept: Concept
-) -> None:
-    client = admin_of(olga)
+def test_operator_finds_the_catalogue(olga: Any, exercise: Item, concept: Concept) -> None:
+    client = sign_in(olga)
     for name in ("course", "item", "concept"):
         assert client.get(reverse(f"admin:content_{name}_changelist")).status_code == 200
         assert client.get(reverse(f"admin:content_{name}_add")).status_code == 200
@@ -63,20 +51,16 @@ def test_operator_finds_the_catalogue(
 
 
 @pytest.mark.parametrize("who", ["alice", "bob"])
-def test_others_do_not_enter(
-    admin_of: Callable[[Any], Client], request: pytest.FixtureRequest, exercise: Item, who: str
-) -> None:
+def test_others_do_not_enter(request: pytest.FixtureRequest, exercise: Item, who: str) -> None:
     person = request.getfixturevalue(who)
     address = reverse("admin:content_item_changelist")
-    assert admin_of(person).get(address).status_code == 302
+    assert sign_in(person).get(address).status_code == 302
 
 
-def test_operator_changes_an_item(
-    admin_of: Callable[[Any], Client], olga: Any, exercise: Item
-) -> None:
+def test_operator_changes_an_item(olga: Any, exercise: Item) -> None:
     old_hash = exercise.text_hash
     address = reverse("admin:content_item_change", args=[exercise.pk])
-    response = admin_of(olga).post(address, question_form(exercise, body="Which town?"))
+    response = sign_in(olga).post(address, question_form(exercise, body="Which town?"))
     assert response.status_code == 302, response.content.decode()
     exercise.refresh_from_db()
     assert exercise.body == "Which town?"
@@ -97,23 +81,20 @@ def test_operator_changes_an_item(
     ],
 )
 def test_bad_questions_are_refused(
-    admin_of: Callable[[Any], Client],
     olga: Any,
     exercise: Item,
     changes: dict[str, Any],
     message: str,
 ) -> None:
     address = reverse("admin:content_item_change", args=[exercise.pk])
-    response = admin_of(olga).post(address, question_form(exercise, title="New", **changes))
+    response = sign_in(olga).post(address, question_form(exercise, title="New", **changes))
     assert response.status_code == 200
     assert message in response.content.decode()
     exercise.refresh_from_db()
     assert (exercise.title, exercise.questions.count()) == ("The capital", 1)
 
 
-def test_prerequisite_cycle_is_refused(
-    admin_of: Callable[[Any], Client], olga: Any, concept: Concept
-) -> None:
+def test_prerequisite_cycle_is_refused(olga: Any, concept: Concept) -> None:
     after = services.create_concept(slug="after", title="After", prerequisites=[concept])
     form = {
         "slug": concept.slug,
@@ -124,7 +105,7 @@ def test_prerequisite_cycle_is_refused(
         "prerequisite_links-0-prerequisite": after.pk,
     }
     address = reverse("admin:content_concept_change", args=[concept.pk])
-    client = admin_of(olga)
+    client = sign_in(olga)
     response = client.post(address, form)
     assert response.status_code == 200
     assert "capitals → after → capitals" in response.content.decode()
@@ -133,42 +114,36 @@ def test_prerequisite_cycle_is_refused(
     assert concept.prerequisites.get() == after
 
 
-def test_unpublish_action(
-    admin_of: Callable[[Any], Client], olga: Any, exercise: Item, lesson: Item
-) -> None:
+def test_unpublish_action(olga: Any, exercise: Item, lesson: Item) -> None:
     address = reverse("admin:content_item_changelist")
-    client = admin_of(olga)
+    client = sign_in(olga)
     client.post(address, {"action": "unpublish", "_selected_action": [exercise.pk]})
     assert list(Item.objects.published()) == [lesson]
     client.post(address, {"action": "publish", "_selected_action": [exercise.pk]})
     assert Item.objects.published().count() == 2
 
 
-def test_nothing_can_be_deleted(
-    admin_of: Callable[[Any], Client], olga: Any, exercise: Item, course: Course
-) -> None:
+def test_nothing_can_be_deleted(olga: Any, exercise: Item, course: Course) -> None:
     olga.is_superuser = True
     olga.save()
-    client = admin_of(olga)
+    client = sign_in(olga)
     for row in (exercise, course):
         address = reverse(f"admin:content_{row._meta.model_name}_delete", args=[row.pk])
         assert client.post(address, {"post": "yes"}).status_code == 403
 
 
-def test_state_of_the_text_vector_is_visible(
-    admin_of: Callable[[Any], Client], olga: Any, exercise: Item, lesson: Item
-) -> None:
+def test_state_of_the_text_vector_is_visible(olga: Any, exercise: Item, lesson: Item) -> None:
     services.store_vectors("e1", {exercise.text_hash: [1.0]})
     address = reverse("admin:content_item_changelist")
-    client = admin_of(olga)
+    client = sign_in(olga)
     waiting = client.get(address, {"vector": "no"}).context["cl"].result_list
     assert list(waiting) == [lesson]
     assert list(client.get(address, {"vector": "yes"}).context["cl"].result_list) == [exercise]
 
 
-def test_export_has_no_key(admin_of: Callable[[Any], Client], olga: Any, exercise: Item) -> None:
+def test_export_has_no_key(olga: Any, exercise: Item) -> None:
     address = reverse("admin:content_item_export")
-    client = admin_of(olga)
+    client = sign_in(olga)
     assert client.get(address).status_code == 200
     response = client.post(address, {"format": "0", "resource": "0"})
     table = response.content.decode()

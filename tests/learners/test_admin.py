@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from web_pages import sign_in
 
 from learners import selectors
 from learners.models import Enrolment, Event, Group, User
@@ -19,9 +20,7 @@ MODELS = (
 @pytest.fixture
 def desk(olga: Any) -> Client:
     """A browser in which the operator is signed in."""
-    client = Client()
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
-    return client
+    return sign_in(olga)
 
 
 def page(name: str, *args: Any) -> str:
@@ -178,7 +177,6 @@ def test_people_who_must_not_get_in(
     ada.is_staff = True  # an author works in the admin, on the catalogue
     ada.save()
     for person, expected in ((alice, 302), (bob, 302), (ada, 403)):
-        client = Client()
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        client = sign_in(person)
         for model in MODELS:
             assert client.get(page(f"{model}_changelist")).status_code == expected, model

@@ -11,8 +11,8 @@ from allauth.account.models import EmailAddress
 from axes.models import AccessAttempt
 from common import privacy
 from django.db import connection
-from django.test import Client
 from knox.models import AuthToken
+from web_pages import sign_in
 
 from learners.models import Event, Group
 from learners.services.assignments import give_assignment
@@ -36,7 +36,7 @@ def test_it_holds_everything_and_nothing_of_others(
     AuthToken.objects.create(user=alice)
     AccessAttempt.objects.create(username="alice", ip_address="192.0.2.1", failures_since_start=1)
     give_assignment(group=group, teacher=bob, rule="pin", items=[course.items.first()])
-    Client().force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    sign_in(alice)
     answer = {"id": str(uuid.uuid4()), "response": 1}
     attempts = "/api/v1/items/two-and-two/attempts/"
     assert api(alice).post(attempts, answer, format="json").status_code == 201

@@ -18,7 +18,6 @@ from learners.services.assignments import give_assignment
 pytestmark = pytest.mark.django_db
 
 ME = "/api/v1/me/"
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def answer(api: Any, person: Any, slug: str, response: Any) -> None:
@@ -121,7 +120,7 @@ def test_leaving_takes_everything_along(
         AccessAttempt.objects.create(
             username=one.username, ip_address="192.0.2.1", failures_since_start=1
         )
-        APIClient().force_login(one, backend=BACKEND)
+        APIClient().force_login(one)
     _token, secret = AuthToken.objects.create(user=alice)
     client = APIClient(HTTP_AUTHORIZATION=f"Token {secret}")
     pk, hers = alice.pk, rows_of(charlie.pk, "charlie")
@@ -137,7 +136,7 @@ def test_leaving_takes_everything_along(
 
 def test_a_session_must_confirm(alice: Any) -> None:
     client = APIClient()
-    client.force_login(alice, backend=BACKEND)
+    client.force_login(alice)
     for body in ({}, {"confirm": "bob"}, {"confirm": ["alice"]}):
         response = client.delete(ME, body, format="json")
         assert response.status_code == 400, body

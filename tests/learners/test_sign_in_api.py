@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
 from rest_framework.test import APIClient
+from web_pages import sign_in
 
 from learners.api.throttles import AddressThrottle
 
@@ -15,7 +15,6 @@ pytestmark = pytest.mark.django_db
 
 LOGIN, LOGOUT, ME = "/api/v1/auth/login/", "/api/v1/auth/logout/", "/api/v1/me/"
 PASSWORD = "correct horse battery"
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +94,7 @@ def test_a_cache_that_is_down_keeps_nobody_out(alice: Any, settings: Any) -> Non
 
 def test_signing_out_ends_a_session_too(alice: Any) -> None:
     client = APIClient()
-    client.force_login(alice, backend=BACKEND)
+    client.force_login(alice)
     assert client.get(ME).status_code == 200
     assert client.post(LOGOUT).status_code == 204
     assert client.get(ME).status_code == 401
@@ -137,8 +136,7 @@ def test_a_token_of_any_bytes_is_refused(db: None, token: bytes) -> None:
 def test_a_new_password_ends_the_tokens(alice: Any, bob: Any) -> None:
     secret = login("alice").json()["token"]
     others = login("bob").json()["token"]
-    browser = Client()
-    browser.force_login(alice, backend=BACKEND)
+    browser = sign_in(alice)
     new = {
         "oldpassword": PASSWORD,
         "password1": "quite another one",
@@ -164,9 +162,7 @@ def test_an_operator_s_change_ends_the_tokens_and_sessions(
     alice: Any, bob: Any, olga: Any, form: dict[str, str]
 ) -> None:
     secret, others = login("alice").json()["token"], login("bob").json()["token"]
-    hers, desk = APIClient(), Client()
-    hers.force_login(alice, backend=BACKEND)
-    desk.force_login(olga, backend=BACKEND)
+    hers, desk = sign_in(alice), sign_in(olga)
     assert hers.get(ME).status_code == 200
     address = reverse("admin:auth_user_password_change", args=[alice.pk])
     assert desk.post(address, form).status_code == 302
@@ -176,7 +172,6 @@ def test_an_operator_s_change_ends_the_tokens_and_sessions(
 
 
 def test_the_admin_sends_to_the_one_page_for_the_own_password(olga: Any) -> None:
-    desk = Client()
-    desk.force_login(olga, backend=BACKEND)
+    desk = sign_in(olga)
     sent = desk.get(reverse("admin:password_change"))
     assert (sent.status_code, sent["Location"]) == (302, "/accounts/password/change/")
