@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from recommender.core.cli import main
@@ -18,32 +17,6 @@ KEYS = {
     *("task", "data", "metrics", "baselines", "seconds", "interactions_per_second", "parameters"),
     *("score_ms", "chosen", "seed", "version"),
 }
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """60 learners who walk through 5 chains of 8 items, and answer the harder chains worse."""
-    folder = tmp_path_factory.mktemp("walks")
-    rng = np.random.default_rng(0)
-    lines = ["learner,item,order,timestamp,correct,concept,part,fold"]
-    for who in range(60):
-        chain = rng.permutation(5)
-        walk = [(c, s) for c in chain for s in range(8)][: int(rng.integers(6, 30))]
-        for order, (c, s) in enumerate(walk, start=1):
-            part = {len(walk): "test", len(walk) - 1: "valid"}.get(order, "train")
-            right = int(rng.random() < 0.9 - 0.15 * c)
-            lines.append(
-                f"u{who},i{c}-{s},{order},{1000 * order},{right},c{c},{part},{who % 5 + 1}"
-            )
-    (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
-    items = ["item,text", *(f"i{c}-{s},step {s} of course {c}" for c in range(5) for s in range(8))]
-    (folder / "items.csv").write_text("\n".join(items) + "\n")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 def interval(value: object) -> bool:

@@ -1,0 +1,55 @@
+"""Command line of the studies: a Markdown table on stdout, a progress bar on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from recommender.core.errors import CoreError
+from recommender.core.measure_common import progress_bar
+from recommender.core.studies import ablation, cold_start, robustness, seeds
+from recommender.core.studies.workbench import Workbench
+
+STUDIES = {
+    "cold-start": (cold_start.run, "items nobody has touched, learners nobody has met"),
+    "robustness": (robustness.run, "quality when the training rows are noisy"),
+    "seeds": (seeds.run, "several seeds against every baseline, paired over learners"),
+    "ablation": (ablation.run, "what each part is worth, on validation"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0, or 2 with one line on stderr for input that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m recommender.core.studies", description=__doc__)
+    studies = parser.add_subparsers(dest="study", required=True)
+    for name, (_, text) in STUDIES.items():
+        study = studies.add_parser(name, help=text, description=text)
+        study.add_argument("data", type=Path, metavar="DATA_DIR")
+        study.add_argument("--minutes", type=float, default=15.0, help="bound of each training run")
+        study.add_argument("--seed", type=int, action="append", help="repeatable for `seeds`")
+        study.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        with progress_bar() as bar:
+            bench = Workbench.open(
+                options.data,
+                minutes=options.minutes,
+                seeds=tuple(options.seed or ((0, 1, 2) if options.study == "seeds" else (0,))),
+                device=options.device,
+                bar=bar,
+            )
+            text = STUDIES[options.study][0](bench)
+    except (CoreError, OSError, ValueError) as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        return 2
+    sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

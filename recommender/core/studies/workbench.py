@@ -1,0 +1,110 @@
+"""What the studies share: one data folder, and trained versions and baselines on parts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recommender.core import metrics
+from recommender.core.baselines import Baseline, NextItemBaselines
+from recommender.core.catalogue import Catalogue
+from recommender.core.config import TrainConfig
+from recommender.core.encoding import encode_texts
+from recommender.core.evaluation import Cases, ScoreFn, per_learner, rank_cases
+from recommender.core.events import EventLog
+from recommender.core.measure_common import Bar, version_folder
+from recommender.core.protocols import Protocol, to_learn
+from recommender.core.readers import DataFolder, read_folder
+from recommender.core.serving import BoundRecommender, Recommender
+from recommender.core.training import TrainResult, train
+
+NDCG, HIT = "ndcg@10", "hr@10"
+ENCODING_MINUTES = 240.0
+"""A study takes the time to read the texts to their end."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One data folder with everything that a study needs."""
+
+    data: DataFolder
+    catalogue: Catalogue
+    encoded: str
+    minutes: float
+    seeds: tuple[int, ...]
+    device: str
+    bar: Bar
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, minutes: float, seeds: tuple[int, ...], device: str, bar: Bar
+    ) -> Workbench:
+        """Raises BadDataError where the folder cannot be used."""
+        data = read_folder(folder)
+        catalogue, how = encode_texts(data, ENCODING_MINUTES, bar)
+        return cls(data, catalogue, how, minutes, seeds, device, bar)
+
+    def fit(
+        self,
+        log: EventLog,
+        protocol: Protocol,
+        *,
+        catalogue: Catalogue | None = None,
+        config: TrainConfig | None = None,
+        seed: int | None = None,
+    ) -> tuple[BoundRecommender, TrainResult]:
+        """A version trained on the training rows of a log; it is not kept."""
+        catalogue = catalogue or self.catalogue
+        chosen = config or TrainConfig(
+            minutes=self.minutes, seed=self.seeds[0] if seed is None else seed
+        )
+        with version_folder(None) as folder:
+            result = train(
+                log,
+                catalogue,
+                config=chosen,
+                out=folder,
+                checkpoint=None,
+                start_from=None,
+                on_progress=self.bar.training,
+                should_stop=lambda: False,
+                device=self.device,
+                split=to_learn(log, protocol, with_answers=False),
+            )
+            return Recommender.load(folder, device=self.device).bind(catalogue), result
+
+    def baselines(
+        self, log: EventLog, protocol: Protocol, names: Collection[str] | None = None
+    ) -> list[Baseline]:
+        """Those named, or all, fitted on the training rows."""
+        fitted = NextItemBaselines(
+            log=log,
+            train=protocol.training,
+            rows=self.catalogue.rows,
+            texts=self.data.described,
+            valid=protocol.valid.sample(3000, self.seeds[0]),
+            candidates=protocol.candidates,
+        )
+        found: list[Baseline] = []
+        for baseline in fitted.fit(self.bar.stage, lambda: 600.0):
+            if names is None or baseline.name in names:
+                found.append(baseline)
+            if names is not None and len(found) == len(names):
+                break
+        return found
+
+
+def measure(
+    score: ScoreFn, log: EventLog, cases: Cases, candidates: Tensor
+) -> dict[str, NDArray[np.float64]]:
+    """Metrics by learner."""
+    ranks = rank_cases(score, log, cases, candidates)
+    return {
+        NDCG: per_learner(metrics.ndcg(ranks), cases.learner),
+        HIT: per_learner(metrics.hit(ranks), cases.learner),
+    }
