@@ -3,12 +3,14 @@
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 LABELS: Final[dict[str, Any]] = {
     "vectors": _("encoding texts"),
     "export": _("reading events"),
     "linear": _("items that go together"),
-    "attention": _("attention"),
+    # What a learner pays is called the same in English only.
+    "attention": pgettext_lazy("phase of a training run", "attention"),
     "answers": _("reading answers"),
     "success": _("predicting success"),
     "mixture": _("weighing the parts"),

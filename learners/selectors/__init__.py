@@ -1,7 +1,7 @@
 """Everything that reads: what a learner studies, has done and may see; what her teacher sees of it."""
 
 from learners.selectors.history import HistoryRow, read_history, stream_events
-from learners.selectors.overview import overview_group
+from learners.selectors.overview import MemberPage, overview_group, page_members
 from learners.selectors.people import find_person
 from learners.selectors.progress import read_activity, read_progress, summarise_progress
 from learners.selectors.rules import LearnerRules, list_rules
@@ -15,6 +15,7 @@ from learners.selectors.studies import (
 __all__ = [
     "HistoryRow",
     "LearnerRules",
+    "MemberPage",
     "find_person",
     "find_studied_items",
     "get_studied_item",
@@ -22,6 +23,7 @@ __all__ = [
     "list_offered_courses",
     "list_rules",
     "overview_group",
+    "page_members",
     "read_activity",
     "read_history",
     "read_progress",

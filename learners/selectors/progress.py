@@ -15,24 +15,30 @@ from learners.models import Event, ItemProgress
 # months says little of today.
 _LATEST, _LEAST, _DAYS = 5, 3, 90
 
-_STRUGGLES = f"""
-WITH answers AS (
-    SELECT event.actor_id, taught.concept_id, event.success,
-           row_number() OVER (PARTITION BY event.actor_id, taught.concept_id
-                              ORDER BY event.occurred_at DESC, event.id DESC) AS nth
-      FROM learners_event AS event
-      JOIN content_item AS item ON item.id = event.item_id
-      JOIN content_item_concepts AS taught ON taught.item_id = item.id
-     WHERE event.actor_id = ANY(%s) AND item.course_id = ANY(%s)
-       AND event.verb = 'answered' AND event.graded
-       AND event.occurred_at > now() - interval '{_DAYS} days')
-SELECT actor_id, concept_id, concept.slug, concept.title, COUNT(*), COUNT(*) FILTER (WHERE success)
-  FROM answers JOIN content_concept AS concept ON concept.id = concept_id
- WHERE nth <= {_LATEST}
- GROUP BY actor_id, concept_id, concept.slug, concept.title
-HAVING COUNT(*) >= {_LEAST} AND 2 * COUNT(*) FILTER (WHERE success) < COUNT(*)
- ORDER BY actor_id, COUNT(*) FILTER (WHERE success)::float / COUNT(*), concept.title
-"""  # noqa: S608  the numbers are constants
+
+def sql_of_struggles(learners: str) -> str:
+    """Return the query of what `list_struggles` finds for `learners`, an SQL array; it takes `%(courses)s`.
+
+    Columns: `actor_id, id, slug, title, answers, "right"`.
+    """
+    return f"""
+    SELECT actor_id, concept.id, concept.slug, concept.title,
+           COUNT(*) AS answers, COUNT(*) FILTER (WHERE success) AS "right"
+      FROM (
+        SELECT event.actor_id, taught.concept_id, event.success,
+               row_number() OVER (PARTITION BY event.actor_id, taught.concept_id
+                                  ORDER BY event.occurred_at DESC, event.id DESC) AS nth
+          FROM learners_event AS event
+          JOIN content_item AS item ON item.id = event.item_id
+          JOIN content_item_concepts AS taught ON taught.item_id = item.id
+         WHERE event.actor_id = ANY({learners}) AND item.course_id = ANY(%(courses)s)
+           AND event.verb = 'answered' AND event.graded
+           AND event.occurred_at > now() - interval '{_DAYS} days') AS answer
+      JOIN content_concept AS concept ON concept.id = answer.concept_id
+     WHERE nth <= {_LATEST}
+     GROUP BY actor_id, concept.id
+    HAVING COUNT(*) >= {_LEAST} AND 2 * COUNT(*) FILTER (WHERE success) < COUNT(*)
+    """  # noqa: S608  callers give SQL of their own, never what somebody typed
 
 
 class ProgressRow(NamedTuple):
@@ -78,8 +84,12 @@ def list_struggles(
     and fewer than half were right.
     """
     struggles: dict[int, list[Struggle]] = {learner: [] for learner in learner_ids}
+    query = sql_of_struggles("%(learners)s")
     with connection.cursor() as cursor:
-        cursor.execute(_STRUGGLES, [list(struggles), list(course_ids)])
+        cursor.execute(
+            f"{query} ORDER BY actor_id, COUNT(*) FILTER (WHERE success)::float / COUNT(*), title",
+            {"learners": list(struggles), "courses": list(course_ids)},
+        )
         for learner, *concept in cursor.fetchall():
             struggles[learner].append(Struggle(*concept))
     return struggles

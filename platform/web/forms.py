@@ -2,6 +2,7 @@
 
 from datetime import datetime, time
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -71,6 +72,45 @@ class MemberForm(forms.Form):
         if found is None:
             raise forms.ValidationError(_("There is nobody of this name or address."))
         return found
+
+
+class FindForm(forms.Form):
+    """Looking for learners of a group. What makes no sense in an address counts as not given."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Find by name"),
+        max_length=100,
+        required=False,
+        widget=forms.SearchInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    sort = forms.ChoiceField(
+        label=gettext_lazy("Sort by"),
+        required=False,
+        choices=[
+            ("need", gettext_lazy("who needs help first")),
+            ("name", gettext_lazy("name")),
+            ("right", gettext_lazy("fewest right answers")),
+            ("done", gettext_lazy("least done")),
+            ("active", gettext_lazy("longest away")),
+        ],
+    )
+    page = forms.IntegerField(
+        required=False, min_value=1, max_value=100_000, widget=forms.HiddenInput
+    )
+
+    def read(self) -> dict[str, Any]:
+        """`q`, `sort` and `page` (None where none is given)."""
+        self.is_valid()
+        found = {"q": "", "page": None, **self.cleaned_data}
+        return {**found, "sort": found.get("sort") or "need"}
+
+    def as_query(self, **changed: Any) -> str:
+        """The query string that asks for this, without what is so anyway."""
+        wanted = {**self.read(), **changed}
+        plain = {"q": "", "sort": "need", "page": None}
+        return urlencode(
+            {name: wanted[name] for name in plain if wanted[name] not in {plain[name], 1}}
+        )
 
 
 class CourseForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django_htmx.http import HttpResponseClientRefresh
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly, format_metric
@@ -30,7 +31,7 @@ class TrainingRunAdmin(ReadOnly):
     list_before_template = "admin/recommender/trainingrun/_retrain.html"
     change_form_outer_before_template = "admin/recommender/trainingrun/_live.html"
     fields = [
-        *("status", "requested_by", "created_at", "started_at", "finished_at", "data_until"),
+        *("requested_by", "created_at", "started_at", "finished_at", "data_until"),
         *("options", "lease_owner", "takeovers", "version"),
     ]
 
@@ -58,25 +59,30 @@ class TrainingRunAdmin(ReadOnly):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        run = list_training_runs().filter(pk=object_id).first() if object_id.isdigit() else None
+        runs = list_training_runs().defer(None)
+        run = runs.filter(pk=object_id).first() if object_id.isdigit() else None
         extra = {**(extra_context or {}), **(describe_run(run) if run else {})}
         return super().change_view(request, object_id, form_url, extra)
 
     def show_progress(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The part of a run's page that is fetched again while it goes on."""
+        """The part of a run's page that is fetched again while it goes on.
+
+        The rest of the page tells of the status, too: where that has changed, htmx is told to load all of it.
+        """
         if not request.user.has_perm("recommender.view_trainingrun"):
             raise PermissionDenied
-        run = get_object_or_404(list_training_runs(), pk=pk)
+        run = get_object_or_404(list_training_runs().defer(None), pk=pk)
+        if request.GET.get("status", run.status) != run.status:
+            return HttpResponseClientRefresh()
         return render(request, "admin/recommender/trainingrun/_progress.html", describe_run(run))
 
     def retrain(self, request: HttpRequest) -> str:
+        # Its own page says that it is queued, and goes on to say what follows: a message would stay behind.
         run = request_training(by=request.user)
-        messages.success(request, _("Run %(run)s is queued.") % {"run": run})
         return reverse("admin:recommender_trainingrun_change", args=[run.pk])
 
     def cancel(self, request: HttpRequest, pk: int) -> str:
         run = cancel_training(run_id=get_object_or_404(TrainingRun, pk=pk).pk)
-        messages.success(request, _("Run %(run)s stops.") % {"run": run})
         return reverse("admin:recommender_trainingrun_change", args=[run.pk])
 
     @display(description=_("run"))
@@ -86,14 +92,14 @@ class TrainingRunAdmin(ReadOnly):
     @display(
         description=_("status"),
         label={
-            Status.QUEUED.label: "info",
-            Status.RUNNING.label: "warning",
-            Status.SUCCEEDED.label: "success",
-            Status.FAILED.label: "danger",
+            Status.QUEUED.value: "info",
+            Status.RUNNING.value: "warning",
+            Status.SUCCEEDED.value: "success",
+            Status.FAILED.value: "danger",
         },
     )
     def state(self, run: TrainingRun) -> Any:
-        return Status(run.status).label
+        return run.status, Status(run.status).label
 
     @display(description=_("progress"))
     def progress(self, run: TrainingRun) -> str:

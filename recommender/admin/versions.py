@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +25,7 @@ from recommender.services.activation import activate_version, roll_back
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
-    list_display = ["name", "state", "created_at", "ndcg", "verdict", "data_until", "problem"]
+    list_display = ["name", "state", "created_at", "ndcg", "verdict", "data_until", "activation"]
     list_before_template = "admin/recommender/modelversion/_roll_back.html"
     change_form_outer_before_template = "admin/recommender/modelversion/_compare.html"
     fields = [
@@ -52,16 +53,19 @@ class ModelVersionAdmin(ReadOnly):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        version = list_versions().filter(pk=object_id).first() if object_id.isdigit() else None
+        versions = list_versions().defer(None)
+        version = versions.filter(pk=object_id).first() if object_id.isdigit() else None
         extra = {**(extra_context or {})}
         if version is not None:
             gate = [
                 {"name": name, **found["ndcg@10"]}
                 for name, found in version.gate.get("diff", {}).items()
             ]
+            comparison = compare_with_active(version)
             extra |= {
                 "version": version,
-                "comparison": compare_with_active(version),
+                "comparison": comparison,
+                "compared": any(row.active is not None for row in comparison),
                 "gate_rows": gate,
             }
         return super().change_view(request, object_id, form_url, extra)
@@ -81,14 +85,17 @@ class ModelVersionAdmin(ReadOnly):
         return str(version)
 
     @display(
-        description=_("state"), label={_("active"): "success", _("cannot be loaded"): "danger"}
+        description=_("state"),
+        label={"broken": "danger", "active": "success", "candidate": "info", "earlier": "default"},
     )
     def state(self, version: ModelVersion) -> Any:
         if version.problem:
-            return _("cannot be loaded")
+            return "broken", _("cannot be loaded")
         if version.is_active:
-            return _("active")
-        return _("candidate") if version.activated_at is None else _("earlier")
+            return "active", _("active")
+        if version.activated_at is None:
+            return "candidate", _("candidate")
+        return "earlier", _("earlier")
 
     @display(description=_("NDCG@10"))
     def ndcg(self, version: ModelVersion) -> str:
@@ -97,6 +104,15 @@ class ModelVersionAdmin(ReadOnly):
     @display(description=_("gate"))
     def verdict(self, version: ModelVersion) -> str:
         return str(version.gate.get("verdict") or _("not judged yet"))
+
+    @display(description=_("activation"))
+    def activation(self, version: ModelVersion) -> str:
+        """A button that sends the list's own form elsewhere: a form within a form is not HTML."""
+        if version.is_active:
+            return "–"
+        address = reverse("admin:recommender_modelversion_activate", args=[version.pk])
+        context = {"version": version, "address": address}
+        return render_to_string("admin/recommender/modelversion/_activate.html", context)
 
     @display(description=_("gate"))
     def judgement(self, version: ModelVersion) -> str:

@@ -51,7 +51,8 @@ class TrainingRunViewSet(
     lookup_value_regex = r"[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
-        return list_training_runs()
+        runs = list_training_runs()
+        return runs if self.action == "list" else runs.defer(None)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return TrainingRunSerializer if self.action == "list" else TrainingRunDetailSerializer
@@ -96,7 +97,8 @@ class ModelVersionViewSet(
     lookup_value_regex = r"[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        return list_versions()
+        versions = list_versions()
+        return versions if self.action == "list" else versions.defer(None)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return ModelVersionSerializer if self.action == "list" else ModelVersionDetailSerializer

@@ -7,8 +7,12 @@ from recommender.models import TrainingRun
 
 
 def list_training_runs() -> QuerySet[TrainingRun]:
-    """All runs, newest first, with who asked for them."""
-    return TrainingRun.objects.select_related("requested_by", "version").order_by("-pk")
+    """All runs, newest first, with who asked for them and what they ended in.
+
+    Without curves and manifests, which may be large: `.defer(None)` brings them.
+    """
+    runs = TrainingRun.objects.select_related("requested_by", "version").order_by("-pk")
+    return runs.defer("history", "version__manifest", "version__gate")
 
 
 def find_waiting_run() -> TrainingRun | None:

@@ -37,7 +37,8 @@ def get_roll_back_target() -> ModelVersion | None:
         else:
             stack.append(version)
     earlier = [version for version in stack[:-1] if version != stack[-1]]
-    return ModelVersion.objects.filter(pk=earlier[-1]).first() if earlier else None
+    versions = ModelVersion.objects.defer("manifest", "metrics", "gate")
+    return versions.filter(pk=earlier[-1]).first() if earlier else None
 
 
 def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
@@ -48,8 +49,9 @@ def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
 
 
 def list_versions() -> QuerySet[ModelVersion]:
-    """All versions, newest first."""
-    return ModelVersion.objects.select_related("run", "parent").order_by("-pk")
+    """All versions, newest first, without manifests and curves, which may be large: `.defer(None)` brings them."""
+    versions = ModelVersion.objects.select_related("run").order_by("-pk")
+    return versions.defer("manifest", "run__history", "run__options")
 
 
 class Compared(NamedTuple):
@@ -69,7 +71,8 @@ class Compared(NamedTuple):
 
 def compare_with_active(version: ModelVersion) -> list[Compared]:
     """Every metric that either of them has; each was measured on what its own run held out."""
-    active = ModelVersion.objects.filter(is_active=True).exclude(pk=version.pk).first()
+    versions = ModelVersion.objects.defer("manifest", "gate")
+    active = versions.filter(is_active=True).exclude(pk=version.pk).first()
     theirs = active.metrics if active else {}
     names = sorted({*version.metrics, *theirs})
     rows = []

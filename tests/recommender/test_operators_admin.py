@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recommender.models import Activation, ModelVersion, TrainingRun
@@ -87,6 +89,28 @@ def test_a_finished_run_is_not_fetched_again_and_says_what_went_wrong(operator: 
     assert "The disk is full &lt;b&gt;" in part
 
 
+def test_a_run_s_page_is_loaded_again_when_its_status_has_changed(operator: Client) -> None:
+    run = TrainingRun.objects.create(status="running")
+    address = f"{RUNS}{run.pk}/progress/"
+    assert "HX-Refresh" not in operator.get(address, {"status": "running"})
+    run.status = "succeeded"
+    run.save()
+    assert operator.get(address, {"status": "running"})["HX-Refresh"] == "true"
+
+
+def test_no_message_stays_behind_when_a_run_goes_on(operator: Client) -> None:
+    page = operator.post(f"{RUNS}retrain/", follow=True)
+    assert list(page.context["messages"]) == []
+    assert f"Run {TrainingRun.objects.get()}: queued" in page.content.decode()
+
+
+def test_a_finished_run_leads_to_its_version(operator: Client, tmp_path: Path) -> None:
+    version = make_version(tmp_path)
+    run = TrainingRun.objects.create(status="succeeded", version=version)
+    page = operator.get(f"{RUNS}{run.pk}/change/").content.decode()
+    assert f'href="{VERSIONS}{version.pk}/change/">Compare {version}' in page
+
+
 def test_cancel(operator: Client) -> None:
     run = TrainingRun.objects.create()
     assert operator.post(f"{RUNS}{run.pk}/cancel/").status_code == 302
@@ -105,6 +129,38 @@ def test_activate_and_roll_back_in_one_click_each(operator: Client, tmp_path: Pa
     old.refresh_from_db()
     assert old.is_active
     assert Activation.objects.values_list("reason", flat=True)[0] == "roll_back"
+
+
+def test_a_version_is_activated_from_the_list(operator: Client, tmp_path: Path) -> None:
+    old, new = make_version(tmp_path, is_active=True), make_version(tmp_path)
+    page = operator.get(VERSIONS).content.decode()
+    assert f'formaction="{VERSIONS}{new.pk}/activate/"' in page
+    assert f'formaction="{VERSIONS}{old.pk}/activate/"' not in page
+    operator.post(f"{VERSIONS}{new.pk}/activate/", {"action": "", "index": "0"})
+    new.refresh_from_db()
+    assert new.is_active
+
+
+def test_states_have_their_colours_in_every_language(operator: Client, tmp_path: Path) -> None:
+    make_version(tmp_path, is_active=True)
+    TrainingRun.objects.create(status="succeeded")
+    badge = re.compile(r'<span class="([^"]*green[^"]*)"')
+    for address in (VERSIONS, RUNS):
+        english = badge.findall(operator.get(address).content.decode())
+        chinese = operator.get(address, headers={"Accept-Language": "zh-hans"}).content.decode()
+        assert english and badge.findall(chinese) == english
+
+
+@pytest.mark.parametrize("address", [VERSIONS, RUNS])
+def test_lists_leave_manifests_and_curves_in_the_database(
+    operator: Client, tmp_path: Path, address: str
+) -> None:
+    TrainingRun.objects.create(version=make_version(tmp_path), history=[{"phase": "attention"}])
+    with CaptureQueriesContext(connection) as queries:
+        assert operator.get(address).status_code == 200
+    read = [query["sql"] for query in queries if "COUNT(" not in query["sql"]]
+    assert any('"metrics"' in sql for sql in read)
+    assert not [sql for sql in read if re.search('"(manifest|history)"', sql)]
 
 
 def test_figures_of_few_cases_are_not_compared(operator: Client, tmp_path: Path) -> None:

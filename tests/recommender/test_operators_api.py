@@ -1,11 +1,14 @@
 """Operators train, compare, activate and roll back through the API; nobody else does."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recommender.models import ModelVersion, TrainingRun
@@ -54,6 +57,17 @@ def test_a_run_is_requested_listed_watched_and_cancelled(api: Any, olga: Any) ->
     cancelled = client.post(f"{RUNS}{run['id']}/cancel/")
     assert cancelled.status_code == 200 and cancelled.json()["status"] == "cancelled"
     assert client.post(f"{RUNS}{run['id']}/cancel/").status_code == 200
+
+
+@pytest.mark.parametrize("address", [RUNS, VERSIONS])
+def test_lists_leave_manifests_and_curves_in_the_database(
+    api: Any, olga: Any, version: Any, address: str
+) -> None:
+    TrainingRun.objects.create(version=version(), history=[{"phase": "attention"}])
+    client = api(olga)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(client.get(address).json()["results"]) == 1
+    assert not [query for query in queries if re.search('"(manifest|history)"', query["sql"])]
 
 
 def test_options_are_kept(api: Any, olga: Any) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from web_pages import HTMX, text_of
 
-from content.models import Course, Item
+from content.models import Concept, Course, Item
 from learners.models import Assignment, Group
 from learners.services.enrolment import enrol_learners
 from learners.services.events import record_attempt
@@ -131,6 +131,21 @@ def test_the_learner_page_shows_how_she_is_doing(
     assert "Answered, not yet right:" in body
     assert "Next on the list" in body
     assert "Letters lesson" in body
+
+
+def test_the_learner_page_shows_the_worst_five_and_folds_the_rest(
+    page: Any, bob: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    item = algebra.items["equations-one"]
+    for number in range(7):
+        item.concepts.add(Concept.objects.create(slug=f"part-{number}", title=f"Part {number}"))
+    for _try in range(3):
+        record_attempt(actor=alice, item=item, uid=uuid.uuid4(), response="7")
+    body = text_of(page(bob).get(f"/groups/{group.pk}/learners/{alice.pk}/"))
+    before, folded = body.split('<details class="more">')[:2]
+    assert before.count("Assign practice") == 5
+    assert "3 more concepts" in folded
+    assert folded.split("</details>")[0].count("Assign practice") == 3
 
 
 def test_reasons_tell_the_teacher_nothing_of_other_courses(

@@ -10,17 +10,20 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import replace_url
 from rest_framework.exceptions import APIException
 
 from content.models import Course
 from learners.models import Assignment, Group, User
-from learners.selectors import overview_group
+from learners.selectors import page_members
 from learners.services import assignments as rules
 from learners.services import groups as services
-from web.forms import CourseForm, GroupForm, MemberForm, RuleForm
+from web.forms import CourseForm, FindForm, GroupForm, MemberForm, RuleForm
 from web.requests import PersonRequest
 
 HELP_FIRST = 5
+SEARCH = "learner-search"
+"""The form's id: htmx names it when the form asks."""
 
 
 @login_required
@@ -41,8 +44,17 @@ def list_groups(request: PersonRequest) -> HttpResponse:
 @login_required
 @require_GET
 def show_group(request: PersonRequest, pk: int) -> HttpResponse:
+    """The group; of its learners one page, which htmx asks for alone while the teacher searches."""
     group = find_group(request, pk)
-    return render(request, "web/group.html", _context(group))
+    form = FindForm(request.GET)
+    if request.htmx:
+        context = _members(group, form)
+        # Whoever pressed a link of the pager goes on reading at the top of the list; typing stays in the field.
+        context["moved"] = request.htmx.trigger != SEARCH
+        response = render(request, "web/_group_members.html", context)
+        query = form.as_query()
+        return replace_url(response, f"{request.path}?{query}" if query else request.path)
+    return render(request, "web/group.html", _context(group, form))
 
 
 @login_required
@@ -156,18 +168,33 @@ def _find_member(group: Group, pk: str) -> User:
     return get_object_or_404(group.learners.all(), pk=known)
 
 
-def _context(group: Group) -> dict[str, Any]:
-    overview = overview_group(group)
-    learners = overview["learners"]
+def _context(group: Group, form: FindForm | None = None) -> dict[str, Any]:
+    form = form or FindForm({})
+    context = _members(group, form)
+    members = context["members"]
     return {
-        "group": group,
-        "overview": overview,
-        "need_help": sum(bool(each["needs_help"]) for each in learners),
-        "help_first": HELP_FIRST,
+        **context,
+        # Whoever looks for somebody sees the list first.
+        "helped": None
+        if form.as_query()
+        else [each for each in members.learners[:HELP_FIRST] if each["needs_help"]],
         "rules": _rules(group),
         "rule_form": RuleForm(group=group),
         "member_form": MemberForm(),
         "course_form": CourseForm(group=group),
+    }
+
+
+def _members(group: Group, form: FindForm) -> dict[str, Any]:
+    wanted = form.read()
+    members = page_members(group, search=wanted["q"], sort=wanted["sort"], page=wanted["page"] or 1)
+    return {
+        "group": group,
+        "members": members,
+        "find_form": form,
+        "query": form.as_query(page=None),
+        "searched": wanted["q"],
+        "search_id": SEARCH,
     }
 
 

@@ -22,6 +22,9 @@ from web.forms import RuleForm
 from web.requests import PersonRequest
 from web.views.groups import find_group
 
+WORST = 5
+"""Concepts shown at once; who fails at eighteen needs a first step, not eighteen buttons."""
+
 
 @login_required
 @require_GET
@@ -37,10 +40,14 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         if newest
         else []
     )
+    summary = summarise_progress(learner_id=person.pk, course_ids=courses)
     context = {
         "group": group,
         "person": person,
-        "summary": summarise_progress(learner_id=person.pk, course_ids=courses),
+        "name": person.get_full_name() or person.username,
+        "summary": summary,
+        "worst": summary["struggling"][:WORST],
+        "other_struggles": summary["struggling"][WORST:],
         "activity": tell_activity(
             read_activity(learner_id=person.pk, course_ids=courses, limit=80), limit=15
         ),

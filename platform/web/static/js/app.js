@@ -42,6 +42,11 @@
     setTimeout(() => (label.textContent = before), 2000);
   });
 
+  // Of a line of courses that is pushed aside, the one that is chosen is in sight.
+  document
+    .querySelector(".course-filter [aria-current]")
+    ?.scrollIntoView({ block: "nearest", inline: "center" });
+
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
   });
