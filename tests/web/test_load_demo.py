@@ -16,10 +16,10 @@ from recommender.models import TrainingRun
 SINCE = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def make_world() -> World:
-    """Two concepts, the second built on the first: a lesson and four exercises for each."""
+def make_world(concepts: int = 2) -> World:
+    """Concepts, the second built on the first: a lesson and four exercises for each."""
     items = []
-    for concept in (1, 2):
+    for concept in range(1, concepts + 1):
         for place in range(5):
             guesses = () if place == 0 else (0.03,)
             number = 10 * concept + place
@@ -37,6 +37,27 @@ def test_the_history_follows_from_the_seed() -> None:
     acts = [act for session in history("a") for act in session]
     assert [act.at for act in acts] == sorted(act.at for act in acts)
     assert {act.verb for act in acts} >= {"viewed", "completed", "answered"}
+
+
+def test_time_never_runs_backwards_and_some_come_back_to_what_they_knew() -> None:
+    again = []
+    for number in range(60):
+        learner = SimulatedLearner(make_world(concepts=20), seed=str(number))
+        acts = [
+            act
+            for session in learner.study(since=SINCE, until=SINCE + timedelta(days=90), share=1.0)
+            for act in session
+        ]
+        assert [act.at for act in acts] == sorted(act.at for act in acts)
+        right: dict[int, Any] = {}
+        for act in acts:
+            if act.score is not None and act.item in right:
+                assert act.at - right[act.item] >= timedelta(days=7)
+                again.append(act.score)
+            if act.score == 1:
+                right[act.item] = act.at
+    assert len(again) > 30
+    assert sum(again) / len(again) > 0.6
 
 
 def test_lessons_teach_and_prerequisites_matter() -> None:

@@ -13,9 +13,9 @@ concepts C has readiness r = the mean mastery of their direct prerequisites outs
 
 Habits. The next item is, with probabilities of the learner's own: the next one of the course in its order; after a
 wrong answer, a lesson on the concept or on a prerequisite, or the same exercise once more; an item of another
-course that is liked better; now and then something further ahead. Items whose readiness is low are sometimes
-abandoned. Sessions come a few times a week, with three to nine items; attention is log-normal around the item's
-typical minutes.
+course that is liked better; now and then something further ahead. Some sessions begin with an exercise that was
+answered right a week ago or more, to see whether it still is. Items whose readiness is low are sometimes abandoned.
+Sessions come a few times a week, with three to nine items; attention is log-normal around the item's typical minutes.
 """
 
 import math
@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 GUESS_CHOICE, GUESS_TYPED, SLIP = 0.22, 0.03, 0.03
+REVIEW_AFTER = timedelta(days=7)
+BETWEEN_SESSIONS = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -92,23 +94,27 @@ class SimulatedLearner:
         self.start = min(max(0.14 + 0.06 * self.ability, 0.05), 0.3)
         self.sequential = draw.uniform(0.55, 0.9)
         self.repairs = draw.uniform(0.1, 0.8)
+        self.reviews = draw.uniform(0.1, 0.5)
         self.days_between = draw.uniform(1.2, 4.0)
         self.liking = {course: draw.gammavariate(1.5, 1.0) + 0.1 for course in world.courses}
         self.mastery: dict[int, float] = {}
         self.highest: dict[int, float] = {}
         self.done: set[int] = set()
         self.queue: list[StudyItem] = []
+        self.right: dict[int, tuple[StudyItem, datetime]] = {}
         self.course = self._like_course()
 
     def study(self, *, since: datetime, until: datetime, share: float) -> Iterator[list[Act]]:
         """Yield one list of acts a session between the two times, until `share` of all items is done."""
         draw = self.random
         target = share * len(self.world.items)
-        day = since + timedelta(days=draw.uniform(0, 4))
+        day = ended = since + timedelta(days=draw.uniform(0, 4))
         while day < until and len(self.done) < target:
             begin = day.replace(hour=0, minute=0) + timedelta(hours=draw.triangular(7, 23, 17))
-            acts = self._session(begin, until, target)
+            # A second session on one day comes after the first, or its answers would come before what they rest on.
+            acts = self._session(max(begin, ended + BETWEEN_SESSIONS), until, target)
             if acts:
+                ended = acts[-1].at
                 yield acts
             days = draw.expovariate(1 / self.days_between) + 0.6
             self._forget(days)
@@ -132,6 +138,9 @@ class SimulatedLearner:
         draw, now, acts = self.random, begin, list[Act]()
         if draw.random() < 0.25:
             self.course, self.queue = self._like_course(), []
+        due = [item for item, at in self.right.values() if now - at >= REVIEW_AFTER]
+        if due and draw.random() < self.reviews:
+            self.queue.insert(0, draw.choice(due))
         for _place in range(draw.randint(3, 9)):
             item = self._choose()
             if item is None or now >= until or len(self.done) >= target:
@@ -166,6 +175,7 @@ class SimulatedLearner:
         self._learn(item, 0.4 if score == 1 else 0.6)
         if score == 1:
             self.done.add(item.id)
+            self.right[item.id] = (item, then)
         else:
             self._plan_repair(item)
 
