@@ -17,8 +17,8 @@ from django.db import connection, transaction
 _MARK = """
 INSERT INTO learners_learnerstate
     (learner_id, dirty_seq, clean_seq, dirty_at, active_at, claimed_by)
-SELECT id, 1, 0, clock_timestamp(), CASE WHEN %(active)s THEN clock_timestamp() END, ''
-  FROM unnest(%(ids)s::bigint[]) AS id ORDER BY id
+SELECT id, 1, 0, at, CASE WHEN %(active)s THEN at END, ''
+  FROM unnest(%(ids)s::bigint[]) AS id CROSS JOIN (SELECT clock_timestamp() AS at) AS moment ORDER BY id
 ON CONFLICT (learner_id) DO UPDATE SET
     dirty_seq = learners_learnerstate.dirty_seq + 1,
     dirty_at = CASE WHEN learners_learnerstate.dirty_seq > learners_learnerstate.clean_seq
