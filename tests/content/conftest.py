@@ -10,11 +10,19 @@ from content_samples import CHOICE, CHOICES, COURSE_FILES, NUMBER, TEXT
 
 from content import services
 from content.models import Concept, Course, Item
+from learners.models import Enrolment
 
 
 @pytest.fixture
 def course(db: None) -> Course:
     return services.create_course(slug="france", title="France")
+
+
+@pytest.fixture
+def enrolled(alice: Any, course: Course) -> Any:
+    """Alice, enrolled in the course."""
+    Enrolment.objects.create(learner=alice, course=course)
+    return alice
 
 
 @pytest.fixture

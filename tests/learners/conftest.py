@@ -1,11 +1,13 @@
 """A small course that Alice studies in Bob's group, and one that she does not."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from content.models import Concept, Course, Item, Question
 from learners.models import Group
@@ -91,3 +93,20 @@ def dirt() -> Callable[[Any], int]:
         return sum(LearnerState.objects.filter(learner=person).values_list("dirty_seq", flat=True))
 
     return read
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[..., "Future[Any]"]]:
+    """Call a function on another connection."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+
+        def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
+            def call() -> Any:
+                try:
+                    return function(*args, **kwargs)
+                finally:
+                    connection.close()
+
+            return pool.submit(call)
+
+        yield run
