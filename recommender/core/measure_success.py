@@ -16,7 +16,7 @@ from recommender.core.encoding import encode_texts
 from recommender.core.errors import BadDataError
 from recommender.core.evaluation import cases_at
 from recommender.core.events import EventLog
-from recommender.core.features import make_batch, select_events
+from recommender.core.features import select_events
 from recommender.core.measure_common import (
     Options,
     learner_folds,
@@ -24,10 +24,10 @@ from recommender.core.measure_common import (
     median_ms,
     progress_bar,
 )
+from recommender.core.prediction import predict_success
 from recommender.core.readers import DataFolder, read_folder
-from recommender.core.serving import predict_batch
 from recommender.core.split import Split
-from recommender.core.success import WIDE_MEMORY, SuccessModel
+from recommender.core.success import SuccessModel
 from recommender.core.success_baselines import SuccessBaselines
 from recommender.core.success_training import predict_answers
 from recommender.core.training import train, train_success
@@ -159,15 +159,10 @@ def _success_ms(
 
     def of(count: int) -> float:
         histories = log.of(np.resize(learners, count))
-        wanted = torch.from_numpy(rng.integers(1, catalogue.rows, (count, CANDIDATES))).to(device)
+        wanted = rng.integers(1, catalogue.rows, (count, CANDIDATES))
 
-        def call() -> None:
-            with torch.inference_mode():
-                for start in range(0, count, 8):
-                    who = np.arange(start, min(start + 8, count))
-                    batch = make_batch(histories, who, None, WIDE_MEMORY).to(device)
-                    predict_batch(head, batch, wanted[who], text)
-
-        return median_ms(call, repeats=5 if count == 1 else 1)
+        return median_ms(
+            lambda: predict_success(head, histories, wanted, text), repeats=5 if count == 1 else 1
+        )
 
     return {"1": of(1), "256": of(256)}

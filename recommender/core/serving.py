@@ -20,21 +20,13 @@ from recommender.core.events import EventLog, ranges
 from recommender.core.features import Batch, is_answer, make_batch, select_events
 from recommender.core.mixture import FLOOR, Mixture, probabilities
 from recommender.core.model import NextItemModel
+from recommender.core.prediction import predict_success
 from recommender.core.reweighting import Reweighting, Weights
-from recommender.core.success import (
-    MEMORY,
-    WIDE_MEMORY,
-    SuccessConfig,
-    SuccessModel,
-    answers_of,
-    wide_features,
-)
+from recommender.core.success import SuccessConfig, SuccessModel
 
 BATCH = 256
 CLOCK_TOLERANCE = 300.0
 """Seconds that a learner's clock may be ahead: as much as the platform accepts."""
-PAIRS = 1 << 21
-"""Candidate-answer pairs that the success head looks at in one go, to bound memory."""
 
 
 @dataclass(frozen=True)
@@ -265,31 +257,8 @@ class BoundRecommender:
             ends, np.diff(log.offsets)
         )
         answers = select_events(log, is_answer(log) & before)
-        counts = np.minimum(np.diff(answers.offsets), WIDE_MEMORY)
-        longest = max(1, int(counts.max(initial=0)))
-        size = max(1, PAIRS // (longest * candidates.shape[1]))
-        for start in range(0, log.learners, size):
-            who = np.arange(start, min(start + size, log.learners))
-            batch = make_batch(answers, who, None, WIDE_MEMORY).to(self.device)
-            wanted = torch.from_numpy(candidates[who].astype(np.int64)).to(self.device)
-            out[who] = predict_batch(self.success, batch, wanted, self.text).cpu().numpy()
+        out = predict_success(self.success, answers, candidates, self.text)
         return np.where(gradable, out, np.float32(np.nan))
-
-
-def predict_batch(
-    head: SuccessModel, batch: Batch, candidate: Tensor, text: Tensor | None
-) -> Tensor:
-    """P(correct) [B, C] of candidates [B, C] after the answers of a batch."""
-    item, right = answers_of(batch)
-    wide = wide_features(item, right, candidate, batch.mask[:, None], head.known)
-    # The attention looks back less far than the counts.
-    start = (batch.length - MEMORY).clamp(min=0)[:, None]
-    place = start + torch.arange(min(MEMORY, item.shape[1]), device=item.device)
-    visible = (place < batch.length[:, None])[:, None]
-    place = place.clamp(max=item.shape[1] - 1)
-    item, right = item.gather(1, place), right.gather(1, place)
-    logits = head(item, right, candidate, visible, wide, text if head.text is not None else None)
-    return head.calibrated(logits)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from scipy.optimize import minimize
 
 from recommender.core import metrics
 from recommender.core.events import RIGHT, EventLog
-from recommender.core.success import DECAYS, difficulty
+from recommender.core.exercises import difficulty
 from recommender.core.success_training import all_wide
+from recommender.core.tallies import ALL, CONCEPT, column
 
 PENALTIES = (1.0, 3.0, 10.0)
 Floats = NDArray[np.float64]
@@ -52,8 +53,8 @@ class SuccessBaselines:
         on_step("counts")
         everyone = np.arange(self.log.learners)
         wide = all_wide(self.log, everyone, known).double().numpy()
-        total, concept = wide[:, 0:2], wide[:, 2:4]
-        moving = wide[:, [6 + 2 * DECAYS.index(0.9)]]
+        total, concept = wide[:, 0:2], wide[:, CONCEPT : CONCEPT + 2]
+        moving = wide[:, [column(ALL, "correct", 0.9)]]
         items = _one_hot(item[:, None], len(self.slots))
         concepts = _one_hot(self.slots[item], self.concepts + 1)
         on_step("PFA")

@@ -10,19 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recommender.core import losses, metrics
-from recommender.core.events import RIGHT, EventLog
+from recommender.core.events import RIGHT, EventLog, ranges
+from recommender.core.exercises import Exercises, difficulty
 from recommender.core.features import make_batch
 from recommender.core.next_item import pack
-from recommender.core.success import (
-    FEATURES,
-    MEMORY,
-    WIDE_MEMORY,
-    Exercises,
-    SuccessModel,
-    answers_of,
-    difficulty,
-    wide_features,
-)
+from recommender.core.success import MEMORY, SuccessModel, answers_of
+from recommender.core.tallies import FEATURES, is_retry, running_wide
 
 CHUNK = 100
 """Answers of one learner that are predicted together."""
@@ -49,17 +42,21 @@ def chunks(log: EventLog, learners: NDArray[np.integer]) -> Chunk:
 
 
 def window(
-    log: EventLog, part: Chunk, memory: int
+    log: EventLog, part: Chunk
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, NDArray[np.int64], NDArray[np.bool_]]:
-    """Tensors for predicting a chunk's answers from `memory` answers before each.
+    """Tensors for predicting a chunk's answers from the MEMORY answers before each.
 
     Returns item, right [B, L], candidate [B, C], visible [B, C, L], rows of the log [B, C] and which
     of those are real.
     """
     batch = make_batch(
-        log, part.learner, part.stop, CHUNK + memory, starts=np.maximum(part.start - memory, 0)
+        log,
+        part.learner,
+        part.stop,
+        CHUNK + MEMORY + 1,
+        starts=np.maximum(part.start - MEMORY - 1, 0),
     )
-    item, right = answers_of(batch)
+    item, right, seen = answers_of(batch)
     steps = np.arange(int((part.stop - part.start).max()))
     position = part.start[:, None] + steps  # [B, C] place in the history
     real = position < part.stop[:, None]
@@ -67,20 +64,18 @@ def window(
     candidate = torch.from_numpy(np.where(real, log.item[rows], 0).astype(np.int64))
     at = torch.from_numpy(position)[:, :, None]
     before = batch.position[:, None, :]
-    visible = batch.mask[:, None, :] & (before < at) & (before >= at - memory)
+    visible = seen[:, None, :] & (before < at) & (before >= at - MEMORY)
     return item, right, candidate, visible, rows, real
 
 
 def all_wide(log: EventLog, learners: NDArray[np.integer], known: Exercises) -> Tensor:
     """[E, FEATURES] wide features of every answer of these learners (zero elsewhere)."""
     out = torch.zeros(len(log), FEATURES)
-    todo = chunks(log, learners)
-    reach = np.minimum(todo.stop, CHUNK + WIDE_MEMORY)
-    for rows in pack(reach, 8192, torch.Generator().manual_seed(0)):
-        part = Chunk(todo.learner[rows], todo.start[rows], todo.stop[rows])
-        item, right, candidate, visible, events, real = window(log, part, WIDE_MEMORY)
-        found = wide_features(item, right, candidate, visible, known)
-        out[torch.from_numpy(events[real])] = found[torch.from_numpy(real)]
+    starts, ends = log.offsets[learners], log.offsets[np.asarray(learners) + 1]
+    part = log.between(starts, ends)
+    out[torch.from_numpy(ranges(starts, ends))] = running_wide(
+        part, known, known.slots.cpu().numpy()
+    )
     return out
 
 
@@ -102,6 +97,8 @@ class SuccessTask:
         self.train, self.valid = train, valid
         self.tokens, self.device = tokens, device
         self.right = torch.from_numpy((np.asarray(log.outcome) == RIGHT).astype(np.float32))
+        self.fresh = torch.from_numpy(~is_retry(log))  # what is learned and validated
+        self.answers = int(np.diff(log.offsets)[train].sum())
         self.wide = self._prepare()
 
     def _rows(self, learners: NDArray[np.integer]) -> Tensor:
@@ -125,9 +122,7 @@ class SuccessTask:
         rows = self._rows(self.train)
         known = difficulty(item[rows], self.right[rows], slots, concepts)
         self.model.learn(known)
-        seen = wide[rows]
-        self.model.centre.copy_(seen.mean(0))
-        self.model.spread.copy_(seen.std(0, correction=0).clamp(min=0.1))
+        self.model.standardise(wide[rows])
         held = self._rows(self.valid)
         wide[held] = all_wide(self.log, self.valid, known)[held]
         return wide
@@ -142,11 +137,21 @@ class SuccessTask:
 
     def loss(self, part: Chunk) -> Tensor:
         logits, events = chunk_logits(self.model, self.log, self.wide, self.text, part, self.device)
-        return losses.binary(logits, self.right[events].to(self.device))
+        fresh = self.fresh[events]
+        if not fresh.any():
+            return logits.sum() * 0.0
+        loss = losses.binary(
+            logits[fresh.to(self.device)], self.right[events[fresh]].to(self.device)
+        )
+        return loss + self.model.drift() / max(self.answers, 1)
 
     def predict(self, model: nn.Module, learners: NDArray[np.integer]) -> tuple[Tensor, Tensor]:
-        """Logits and rows of the log for every answer of training or validation learners."""
-        return predict_answers(model, self.log, learners, self.text, self.device, wide=self.wide)
+        """Logits and rows of the log for answers of training or validation learners, without retries."""
+        logits, events = predict_answers(
+            model, self.log, learners, self.text, self.device, wide=self.wide
+        )
+        fresh = self.fresh[events]
+        return logits[fresh], events[fresh]
 
     def validate(self, model: nn.Module) -> float | None:
         """Minus the log loss of the held-out learners' answers."""
@@ -165,7 +170,7 @@ def chunk_logits(  # noqa: PLR0917 - one step of the two callers above and below
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Logits [P] of a chunk's answers and their rows of the log [P]."""
-    item, right, candidate, visible, rows, real = window(log, part, MEMORY)
+    item, right, candidate, visible, rows, real = window(log, part)
     events = torch.from_numpy(rows)
     inputs = (item, right, candidate, visible, wide[events])
     logits = model(*(x.to(device) for x in inputs), text)

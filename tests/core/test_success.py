@@ -10,20 +10,11 @@ import pytest
 import torch
 
 from recommender.core.events import ANSWERED, RIGHT, WRONG, EventLog
-from recommender.core.features import make_batch
-from recommender.core.serving import predict_batch
-from recommender.core.success import (
-    FEATURES,
-    PRIOR,
-    WIDE_MEMORY,
-    Exercises,
-    SuccessConfig,
-    SuccessModel,
-    concept_prior,
-    difficulty,
-    wide_features,
-)
+from recommender.core.exercises import Exercises, concept_prior, difficulty
+from recommender.core.prediction import predict_success
+from recommender.core.success import SuccessConfig, SuccessModel
 from recommender.core.success_training import all_wide, fit_platt, predict_answers
+from recommender.core.tallies import CONCEPT, FEATURES, PRIOR, SHARED, Tally, final_wide
 
 SLOTS = torch.tensor([[0, 0], [1, 0], [1, 2], [2, 0], [0, 0]])
 
@@ -50,24 +41,79 @@ def head() -> SuccessModel:
     return model.eval()
 
 
+def slots() -> np.ndarray:
+    return SLOTS.numpy()
+
+
 def test_counts_by_hand() -> None:
-    item = torch.tensor([[1, 3, 2, 1]])
-    right = torch.tensor([[1, 0, 0, 1]])
-    candidate = torch.tensor([[2, 4]])  # concepts 1 and 2; none
-    visible = torch.ones(1, 2, 4, dtype=torch.bool)
-    wide = wide_features(item, right, candidate, visible, neutral())
-    assert wide.shape == (1, 2, FEATURES)
-    total = [math.log(3), math.log(3)]
-    # Concept 1: right, wrong (item 2), right; concept 2: wrong, wrong.
-    concept = [math.log(3) / 2, (math.log(2) + math.log(3)) / 2]
-    same = [0.0, math.log(2)]
-    np.testing.assert_allclose(wide[0, 0, :6], [*total, *concept, *same], rtol=1e-6)
-    np.testing.assert_allclose(wide[0, 1, :6], [*total, 0, 0, 0, 0], rtol=1e-6)
-    weights = 0.7 ** np.array([3, 2, 1, 0])
-    correct = np.array([1, 0, 0, 1])
+    log = answers([1, 0, 0, 1], [1, 3, 2, 1])
+    candidates = np.array([[2, 4]])  # concepts 1 and 2; none
+    wide = final_wide(log, candidates, neutral(), slots())[0]
+    assert wide.shape == (2, FEATURES)
+    # Other exercises than the candidate: right, wrong, right; concept 1: right, right; concept 2: wrong.
+    total = [math.log(3), math.log(2)]
+    concept = [math.log(3) / 2, math.log(2) / 2]
+    np.testing.assert_allclose(wide[0, :2], total, rtol=1e-6)
+    np.testing.assert_allclose(wide[1, :2], [math.log(3)] * 2, rtol=1e-6)
+    np.testing.assert_allclose(wide[0, CONCEPT : CONCEPT + 2], concept, rtol=1e-6)
+    np.testing.assert_allclose(wide[1, CONCEPT : CONCEPT + 4], [0, 0, 0.5, 0], rtol=1e-6)
+    # The candidate itself: one wrong answer, half a surprise over one answer and one pseudo-answer.
+    np.testing.assert_allclose(wide[0, SHARED : SHARED + 3], [-0.25, 0, math.log(2)], rtol=1e-6)
+    np.testing.assert_allclose(wide[1, SHARED : SHARED + 3], 0)
+    # The candidate's own answer ages the others, but is not among them.
+    weights = 0.7 ** np.array([3, 2, 0])
+    correct = np.array([1, 0, 1])
     recent = ((weights * correct).sum() + 0.5) / (weights.sum() + 1)
     surprise = (weights * (correct - 0.5)).sum() / (weights.sum() + 1)
-    np.testing.assert_allclose(wide[0, 0, 6:8], [recent, surprise], rtol=1e-5)
+    np.testing.assert_allclose(wide[0, 2:4], [recent, surprise], rtol=1e-5)
+    one, both = 0.7 ** np.array([2, 0]), np.array([0.7])
+    surprises = [one.sum() / 2 / (one.sum() + 1), -both.sum() / 2 / (both.sum() + 1)]
+    np.testing.assert_allclose(wide[0, CONCEPT + 3], np.mean(surprises), rtol=1e-5)
+
+
+def test_a_retry_counts_for_its_exercise_only() -> None:
+    with_retries = answers([0, 0, 1, 1], [1, 1, 1, 2])
+    without = answers([0, 1], [1, 2])
+    candidates = np.array([[1, 2, 3]])
+    wide = [final_wide(log, candidates, neutral(), slots())[0] for log in (with_retries, without)]
+    torch.testing.assert_close(wide[0][:, :SHARED], wide[1][:, :SHARED])
+    counts = [math.log(2), math.log(3)]
+    np.testing.assert_allclose(wide[0][0, SHARED + 1 : SHARED + 3], counts, rtol=1e-6)
+
+
+def test_counts_are_the_same_however_they_are_made() -> None:
+    """Appended one by one, over a whole history, and before each answer of a training log."""
+    rng = np.random.default_rng(0)
+    items, right = rng.integers(1, 5, 300), rng.integers(0, 2, 300)
+    log = answers(right.tolist(), items.tolist())
+    known = difficulty(torch.from_numpy(items), torch.from_numpy(right).float(), SLOTS, 2)
+    running = all_wide(log, np.array([0]), known)
+    candidates = torch.arange(1, 5)
+    tally = Tally()
+    for step in range(300):
+        if step % 37 == 0:
+            appended = tally.wide(candidates, known)
+            history = answers(right[:step].tolist(), items[:step].tolist())
+            whole = final_wide(history, candidates[None].numpy(), known, slots())[0]
+            torch.testing.assert_close(appended, whole, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(running[step], whole[items[step] - 1], rtol=1e-5, atol=1e-5)
+        tally.append(int(items[step]), bool(right[step]), known)
+
+
+def test_counts_of_one_learner_are_not_anothers() -> None:
+    rng = np.random.default_rng(1)
+    items, right = rng.integers(1, 5, 40), rng.integers(0, 2, 40)
+    both = EventLog.from_columns(
+        np.array([0, 0, 15, 40]),
+        item=items,
+        behaviour=np.full(40, ANSWERED),
+        outcome=np.where(right == 1, RIGHT, WRONG),
+    )
+    candidates = np.tile(np.arange(1, 5), (3, 1))
+    together = final_wide(both, candidates, neutral(), slots())
+    for who in range(3):
+        alone = final_wide(both.of(np.array([who])), candidates[:1], neutral(), slots())
+        torch.testing.assert_close(together[who], alone[0])
 
 
 def test_rare_exercises_lean_on_their_concepts() -> None:
@@ -98,46 +144,39 @@ def test_an_answer_does_not_know_itself_or_the_future() -> None:
     assert all(before[at[row]] != after[at[row]] for row in range(4, 7))
 
 
+def test_a_question_of_several_concepts_does_not_tell_its_answer_through_any_of_them() -> None:
+    items = [2, 1, 3, 2, 1, 2]
+    log = answers([1, 0, 1, 1, 0, 0], items)
+    model, who, cpu = head(), np.array([0]), torch.device("cpu")
+    before, rows = predict_answers(model, log, who, None, cpu)
+    flipped = replace(log, outcome=np.where(np.arange(6) == 3, WRONG, log.outcome).astype(np.uint8))
+    after, _ = predict_answers(model, flipped, who, None, cpu)
+    changed = {int(row) for row, one, two in zip(rows, before, after, strict=True) if one != two}
+    # Item 2 at place 3 is of concepts 1 and 2: both know it afterwards, neither before.
+    assert changed == {4, 5}
+    wide = all_wide(log, who, neutral()), all_wide(flipped, who, neutral())
+    assert torch.equal(wide[0][:4], wide[1][:4])
+
+
 def test_candidates_do_not_see_each_other() -> None:
-    model = head()
-    item, right = torch.tensor([[1, 2, 3]]), torch.tensor([[1, 0, 1]])
-
-    def predict(candidates: list[int]) -> torch.Tensor:
-        candidate = torch.tensor([candidates])
-        visible = torch.ones(1, len(candidates), 3, dtype=torch.bool)
-        wide = wide_features(item, right, candidate, visible, model.known)
-        with torch.no_grad():
-            return model(item, right, candidate, visible, wide, None)[0]
-
-    together = predict([3, 1, 2])
-    torch.testing.assert_close(together[1], predict([1])[0], rtol=1e-5, atol=1e-6)
+    model, log = head(), answers([1, 0, 1], [1, 2, 3])
+    together = predict_success(model, log, np.array([[3, 1, 2]]), None)[0]
+    alone = predict_success(model, log, np.array([[1]]), None)[0]
+    np.testing.assert_allclose(together[1], alone[0], rtol=1e-5, atol=1e-6)
 
 
 def test_the_prior_of_a_training_answer_comes_with_its_features() -> None:
     """The head reads the candidate's difficulty from the wide features, where it can be left out."""
-    model = head()
+    model, log = head(), answers([1, 0], [1, 2])
     item, right = torch.tensor([[1, 2]]), torch.tensor([[1, 0]])
     candidate, visible = torch.tensor([[3]]), torch.ones(1, 1, 2, dtype=torch.bool)
-    wide = wide_features(item, right, candidate, visible, model.known)
+    wide = final_wide(log, np.array([[3]]), model.known, slots())
     assert wide[0, 0, PRIOR] == model.prior[3]
     with torch.no_grad():
         one = model(item, right, candidate, visible, wide, None)
         model.prior[3] += 5.0
         two = model(item, right, candidate, visible, wide, None)
     assert torch.equal(one, two)
-
-
-def test_a_long_history_is_predicted_in_chunks_as_in_one_go() -> None:
-    rng = np.random.default_rng(0)
-    items = rng.integers(1, 4, 260).tolist()
-    log = answers(rng.integers(0, 2, 260).tolist(), items)
-    model = head()
-    wide = all_wide(log, np.array([0]), model.known)
-    batch = torch.tensor([items]), torch.from_numpy((log.outcome == RIGHT).astype(int))[None]
-    last = torch.tensor([[items[-1]]])
-    visible = (torch.arange(260) < 259)[None, None]
-    expected = wide_features(*batch, last, visible, model.known)
-    torch.testing.assert_close(wide[259], expected[0, 0], rtol=1e-4, atol=1e-5)
 
 
 def test_platt_scaling_undoes_a_distortion() -> None:
@@ -162,9 +201,6 @@ def test_slates_and_evaluation_agree_on_long_histories() -> None:
     model, who = head(), np.array([0])
     logits, rows = predict_answers(model, log, who, None, torch.device("cpu"))
     expected = model.calibrated(logits)[rows == 229]
-    batch = make_batch(log, who, np.array([229]), WIDE_MEMORY)
-    with torch.no_grad():
-        found = predict_batch(
-            model, batch, torch.from_numpy(items[229:].astype(np.int64))[None], None
-        )
-    torch.testing.assert_close(found[0], expected, rtol=1e-5, atol=1e-5)
+    earlier = log.between(np.array([0]), np.array([229]))
+    found = predict_success(model, earlier, items[None, 229:], None)
+    np.testing.assert_allclose(found[0], expected.numpy(), rtol=1e-5, atol=1e-5)
