@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from content.models import Item
+from recommender.entries import EntriesField
 
 
 class ModelVersion(models.Model):
@@ -199,7 +200,7 @@ class Slate(models.Model):
     seq = models.BigIntegerField(
         _("changes seen"), help_text=_("The dirty_seq that was read with the history.")
     )
-    entries = models.JSONField(
+    entries = EntriesField(
         _("entries"),
         help_text=_(
             "In rank order: item pk, score, predicted success, retrievability, terms of the utility, reason codes and parameters."

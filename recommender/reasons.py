@@ -76,15 +76,15 @@ def from_event(
     *, event: int, verb: str, right: bool | None, item: int, at: datetime, share: float
 ) -> Stored:
     """`share` is the event's part in the score of the entry, of all positive parts (0 to 1)."""
-    params = {
-        "event": event,
-        "verb": verb,
-        "right": right,
-        "item": item,
-        "at": at.isoformat(),
-        "share": round(share, 3),
-    }
-    return {"code": "history", "params": params}
+    told = describe_event(event=event, verb=verb, right=right, item=item, at=at)
+    return {"code": "history", "params": {**told, "share": round(share, 3)}}
+
+
+def describe_event(
+    *, event: int | str | None, verb: str, right: bool | None, item: int, at: datetime
+) -> dict[str, Any]:
+    """What a reason keeps of an event, apart from its share in a score."""
+    return {"event": event, "verb": verb, "right": right, "item": item, "at": at.isoformat()}
 
 
 def from_success(probability: float) -> Stored:

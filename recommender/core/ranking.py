@@ -212,22 +212,28 @@ def _diversify(  # noqa: PLR0917 - the arguments of one step of `rank`
     """
     head = order[: config.diversify]
     alike = similarity(pool[head])
-    rules = [tuple(row) for row in rule[head]]
-    left = list(range(len(head)))
-    done: list[int] = []
-    penalty = np.zeros(len(pool))
     weight = (1 - config.mmr_lambda) / config.mmr_lambda
-    while left:
-        first = min(rules[i] for i in left)
-        equals = [i for i in left if rules[i] == first]
-        loss = np.zeros(len(equals))
-        if done:
-            loss = -weight * alike[np.ix_(equals, done)].max(axis=1)
-        best = int(np.argmax(utility[head[equals]] + loss))
-        penalty[head[equals[best]]] = loss[best]
-        done.append(equals[best])
-        left.remove(equals[best])
+    value = utility[head]
+    penalty = np.zeros(len(pool))
+    loss = np.zeros(len(head))  # of each, beside the most similar one above it
+    done: list[int] = []
+    for equals in _groups(rule[head]):
+        left = equals
+        while len(left):
+            pick = int(np.argmax(value[left] + loss[left]))
+            best = int(left[pick])
+            penalty[head[best]] = loss[best]
+            done.append(best)
+            left = np.delete(left, pick)
+            np.minimum(loss, -weight * alike[best], out=loss)
     return np.concatenate([head[done], order[config.diversify :]]), penalty
+
+
+def _groups(rule: Floats) -> list[NDArray[np.int64]]:
+    """Rows [n, 3] of the same rule, the smallest rule first, each in their order."""
+    order = np.lexsort(rule.T[::-1])
+    changes = (rule[order[1:]] != rule[order[:-1]]).any(axis=1)
+    return np.split(order, np.flatnonzero(changes) + 1)
 
 
 def _promote_remedy(

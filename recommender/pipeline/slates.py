@@ -11,17 +11,16 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from learners.selectors import HistoryRow
 from recommender import reasons
 from recommender.core.catalogue import Catalogue
 from recommender.core.ranking import Ranking, RankingConfig, rank
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
-from recommender.pipeline.citing import cite_events
+from recommender.pipeline.citing import Cited, choose_events, cite_events
 from recommender.pipeline.history import to_log
 from recommender.selectors.situations import Read
-from recommender.services.slates import name_cited_events
+from recommender.services.slates import name_cited_events, read_event_names
 from recommender.services.syllabus import (
     as_candidates,
     common_reasons,
@@ -89,11 +88,11 @@ def make_slates(
         for read in reads
         if model is None or not read.history
     ]
+    name_cited_events(slates)
     if model is not None and modelled:
         slates += _make_model_slates(
             modelled, standings, loaded, model, seqs=seqs, now=now, on_progress=on_progress
         )
-    name_cited_events(slates)
     return slates
 
 
@@ -154,11 +153,18 @@ def _make_model_slates(
         items[place, : len(ranking.items)] = ranking.items
     told = scores.contributions(items, top=KEPT) if longest else None
     on_progress()
+    parts = [
+        (told.event[place, : len(ranking.items)], told.share[place, : len(ranking.items)])
+        if told
+        else (np.zeros((0, KEPT), dtype=np.int32), np.zeros((0, KEPT), dtype=np.float32))
+        for place, ranking in enumerate(rankings)
+    ]
+    chosen = [choose_events(read.history, *part) for read, part in zip(reads, parts, strict=True)]
+    names = read_event_names(_list_cited(reads, ordered, chosen))
+    on_progress()
     slates = []
     for place, (read, standing, ranking) in enumerate(zip(reads, ordered, rankings, strict=True)):
-        count = len(ranking.items)
-        events = told.event[place, :count] if told else np.zeros((0, KEPT), dtype=np.int32)
-        shares = told.share[place, :count] if told else np.zeros((0, KEPT), dtype=np.float32)
+        events, shares = parts[place]
         promised = dict(zip(exercises[place].tolist(), predicted[place].tolist(), strict=True))
         learner = read.situation.learner
         slates.append(
@@ -173,9 +179,8 @@ def _make_model_slates(
                     ranking,
                     standing=standing,
                     loaded=loaded,
-                    history=read.history,
-                    events=events,
-                    shares=shares,
+                    cited=cite_events(read.history, chosen[place], names),
+                    names=names,
                     success=promised,
                 ),
                 exploration=_describe_exploration(ranking, loaded),
@@ -184,6 +189,22 @@ def _make_model_slates(
             )
         )
     return slates
+
+
+def _list_cited(
+    reads: Sequence[Read], standings: Sequence[Standing], chosen: Sequence[Sequence[Cited]]
+) -> set[int]:
+    """Primary keys of all events that the reasons of these learners' slates name."""
+    cited = {
+        read.history[position].event_id
+        for read, entries in zip(reads, chosen, strict=True)
+        for entry in entries
+        for position, _share in entry
+    }
+    for standing in standings:
+        for remedy in standing.remedies.values():
+            cited.update(answer.event for answer in remedy.answers)
+    return cited
 
 
 def _choose_exercises(
@@ -258,15 +279,13 @@ def _make_entries(
     *,
     standing: Standing,
     loaded: LoadedCatalogue,
-    history: Sequence[HistoryRow],
-    events: NDArray[np.int32],
-    shares: NDArray[np.float32],
+    cited: Sequence[list[reasons.Stored]],
+    names: Mapping[int, str],
     success: Mapping[int, float],
 ) -> list[dict[str, Any]]:
     outline = loaded.outline
     explored = ranking.exploration.item if ranking.exploration else None
     unexplored = 1 - settings.EXPLORATION_RATE
-    cited = cite_events(history, events, shares)
     items = outline.item_ids[ranking.items].tolist()
     scores = np.round(ranking.score, 5).tolist()
     terms = {name: np.round(values, 5).tolist() for name, values in ranking.terms.items()}
@@ -276,6 +295,7 @@ def _make_entries(
         predicted = success.get(row, math.nan)
         known = math.isfinite(predicted)
         found = common_reasons(outline, standing, row)
+        reasons.name_events(found, names)
         if (concept := standing.introduces.get(row)) is not None:
             found.append(reasons.from_introduction(outline.concept_ids[concept]))
         if row == explored:

@@ -65,9 +65,13 @@ def keep_slate(*, slate_id: uuid.UUID, learner_id: int) -> Slate | None:
 def name_cited_events(slates: Sequence[Slate]) -> None:
     """Put the senders' ids of events in place of their primary keys, in the reasons of slates being made."""
     made = [reason for slate in slates for entry in slate.entries for reason in entry["reasons"]]
-    cited = reasons.cited_events(made)
-    rows = Event.objects.filter(pk__in=cited).values_list("pk", "uid") if cited else ()
-    reasons.name_events(made, {key: str(uid) for key, uid in rows})
+    reasons.name_events(made, read_event_names(reasons.cited_events(made)))
+
+
+def read_event_names(keys: Collection[int]) -> dict[int, str]:
+    """Return the senders' ids of events by primary key; those that are gone are absent."""
+    rows = Event.objects.filter(pk__in=keys).values_list("pk", "uid") if keys else ()
+    return {key: str(uid) for key, uid in rows}
 
 
 def _overwritten(learner_ids: Collection[int], *, now: datetime) -> list[uuid.UUID]:

@@ -252,6 +252,41 @@ def test_diversity_parts_twins() -> None:
     assert found.items.tolist() == [1, 3, 4, 2]
 
 
+def plain_diversity(found: np.ndarray, pool: Candidates, utility: dict[int, float]) -> list[int]:
+    """Maximal marginal relevance, word for word: of equals in rule, the best beside those above."""
+    alike = similarity_of(0)(np.arange(ROWS))
+    left, done = found.tolist(), []
+    while left:
+        rules = {
+            i: (pool.missing_prerequisites[i], not pool.assigned[i], -pool.remedial[i])
+            for i in left
+        }
+        equals = [i for i in left if rules[i] == min(rules.values())]
+        lost = {i: max((alike[i, j] for j in done), default=0) for i in equals}
+        best = max(equals, key=lambda i: utility[i] - 0.15 / 0.85 * lost[i])
+        left.remove(best)
+        done.append(best)
+    return done
+
+
+@given(seed=seeds)
+@settings(max_examples=40, deadline=None)
+def test_diversity_is_maximal_marginal_relevance(seed: int) -> None:
+    pool = candidates(seed)
+    config = RankingConfig(diversify=ROWS)
+    plain, found = (
+        rank(pool, config=config, rng=np.random.default_rng(0), explore=False, similarity=given)
+        for given in (None, similarity_of(0))
+    )
+    utility = dict(zip(plain.items.tolist(), plain.score.tolist(), strict=True))
+    expected = plain_diversity(plain.items, pool, utility)
+    remedies = [i for i in expected if pool.remedial[i] and not pool.missing_prerequisites[i]]
+    if remedies and expected.index(remedies[0]) > 2:
+        expected.remove(remedies[0])
+        expected.insert(2, remedies[0])
+    assert found.items.tolist() == expected
+
+
 @given(seed=seeds)
 @settings(max_examples=40, deadline=None)
 def test_the_syllabus_keeps_the_order_of_the_course(seed: int) -> None:

@@ -8,6 +8,8 @@ from hypothesis.extra import numpy as arrays
 
 from recommender.storage import (
     KEPT,
+    REST,
+    SHOWN,
     pack_contributions,
     pack_history,
     unpack_contributions,
@@ -39,6 +41,28 @@ def test_a_short_history_takes_little_room() -> None:
     positions = np.full((100, KEPT), -1)
     positions[:, :3] = [0, 1, 2]
     assert len(pack_contributions(positions, np.zeros((100, KEPT)))) == 1 + 100 * 3 * 4
+
+
+def test_entries_that_are_hardly_shown_keep_their_largest() -> None:
+    positions = np.tile(np.arange(KEPT), (100, 1))
+    shares = np.linspace(1, 0.1, KEPT) * np.ones((100, 1))
+    packed = pack_contributions(positions, shares)
+    assert len(packed) == 1 + 4 * (SHOWN * KEPT + (100 - SHOWN) * REST)
+    found, weights = unpack_contributions(packed)
+    assert found.shape == (100, KEPT)
+    assert (found[:SHOWN] == positions[:SHOWN]).all()
+    assert (found[SHOWN:, :REST] == positions[SHOWN:, :REST]).all()
+    assert (found[SHOWN:, REST:] == -1).all()
+    assert not weights[SHOWN:, REST:].any()
+
+
+def test_slates_from_before_are_still_read() -> None:
+    """When all entries kept as many, the first byte was the width and all rows had it."""
+    matrix = np.zeros((100, 5), dtype=[("position", "<u2"), ("share", "<f2")])
+    matrix["position"], matrix["share"] = np.arange(500).reshape(100, 5), 0.5
+    found, weights = unpack_contributions(bytes([5]) + matrix.tobytes())
+    assert (found == np.arange(500).reshape(100, 5)).all()
+    assert (weights == 0.5).all()
 
 
 def test_a_huge_share_stays_finite() -> None:
