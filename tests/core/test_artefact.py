@@ -60,7 +60,7 @@ def test_a_foreign_manifest_is_incompatible(copy: Path) -> None:
 
 def test_another_format_version_is_incompatible(copy: Path) -> None:
     edit(copy, format_version=99)
-    with pytest.raises(IncompatibleArtefact, match="format version 2"):
+    with pytest.raises(IncompatibleArtefact, match="format version 99"):
         Recommender.load(copy)
 
 
