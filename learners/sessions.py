@@ -1,7 +1,6 @@
 """The engine of sessions: Django's own in the database, whose rows know whose they are."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -19,7 +18,7 @@ class SessionStore(DatabaseStore):
 
         return Session
 
-    def create_model_instance(self, data: Mapping[str, Any]) -> "Session":
-        session: Session = super().create_model_instance(data)
+    def create_model_instance(self, data: dict[str, Any]) -> "Session":
+        session = cast("Session", super().create_model_instance(data))
         session.person_id = data.get(SESSION_KEY)
         return session
