@@ -39,10 +39,21 @@ def as_markdown(report: Mapping[str, Any]) -> str:
             "### Chosen\n",
             _settings({k: v for k, v in later.items() if k not in ("metrics", "baselines")}),
         ]
+    if "calibration" in report:
+        parts += ["## Calibration\n", calibration(report["calibration"])]
     parts.append("## Run\n")
-    apart = ("task", "data", "metrics", "baselines", "global_time")
+    apart = ("task", "data", "metrics", "baselines", "global_time", "calibration")
     parts.append(_settings({k: v for k, v in report.items() if k not in apart}))
     return "\n".join(parts)
+
+
+def calibration(bins: Sequence[Mapping[str, float]]) -> str:
+    """What was predicted beside what happened, in bins of equal mass."""
+    rows = [
+        [str(number), figure(b["predicted"]), figure(b["observed"]), f"{b['answers']:,}"]
+        for number, b in enumerate(bins, start=1)
+    ]
+    return table(["bin", "predicted", "observed", "answers"], rows)
 
 
 def _quality(report: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from recommender.core.encoding import encode_texts
 from recommender.core.errors import BadDataError
 from recommender.core.evaluation import cases_at
 from recommender.core.events import EventLog
-from recommender.core.features import select_events
 from recommender.core.measure_common import (
     Options,
     learner_folds,
@@ -38,6 +38,61 @@ CANDIDATES = 200
 """Exercises predicted for each learner when scoring is timed."""
 
 
+@dataclass(frozen=True)
+class SuccessProtocol:
+    """Learners of fold 1 are tested, of fold 2 held out for choices; the others are learned from."""
+
+    log: EventLog
+    test: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    train: NDArray[np.int64]
+    rows: NDArray[np.int64]  # scored answers of the test learners
+    baselines: SuccessBaselines
+
+    @classmethod
+    def of(cls, data: DataFolder, catalogue: Catalogue, options: Options) -> SuccessProtocol:
+        """Raises BadDataError where a fold is missing, mixed or has no scored row."""
+        log, of_learner = data.log, folds_of(data, options)
+        test, valid = np.flatnonzero(of_learner == 1), np.flatnonzero(of_learner == 2)
+        train = np.flatnonzero(of_learner > 2)
+        if not len(test) or not len(train):
+            raise BadDataError(f"{options.data}: column fold: needs fold 1 and some beyond 2")
+        scored = (data.order % FIRST_ROW_EVERY != 0) & (np.asarray(log.item) > 0)
+        of_row = np.repeat(of_learner, np.diff(log.offsets))
+        rows = np.flatnonzero((of_row == 1) & scored)
+        if not len(rows):
+            raise BadDataError(f"{options.data}: column order: no row of fold 1 is scored")
+        baselines = SuccessBaselines(
+            log,
+            catalogue.concept_slots,
+            len(catalogue.concept_keys),
+            of_row > 2,
+            (of_row == 2) & scored,
+        )
+        return cls(log, test, valid, train, rows, baselines)
+
+    def split(self) -> Split:
+        """For `train_success`, which reads nothing of it but the answers."""
+        log = self.log
+        return Split(
+            train=log.of(self.train),
+            valid_log=log,
+            valid=cases_at(log, np.zeros(0, dtype=np.int64)),
+            answers=log,
+            success_train=self.train,
+            success_valid=self.valid,
+        )
+
+    def predict(
+        self, head: SuccessModel, text: torch.Tensor | None, device: torch.device
+    ) -> NDArray[np.float64]:
+        """P(correct) of the scored rows."""
+        logits, events = predict_answers(head, self.log, self.test, text, device)
+        found = np.full(len(self.log), np.nan)
+        found[events.numpy()] = head.calibrated(logits.to(device)).cpu().double().numpy()
+        return found[self.rows]
+
+
 def measure_success(options: Options) -> None:
     """P(correct) of each answer of held-out learners, beside the baselines."""
     watch = report.Stopwatch()
@@ -46,70 +101,48 @@ def measure_success(options: Options) -> None:
         data = read_folder(options.data)
         if not data.answered:
             raise BadDataError(f"{options.data}: column correct is missing from the interactions")
-        of_learner = folds_of(data, options)
-        test, valid = np.flatnonzero(of_learner == 1), np.flatnonzero(of_learner == 2)
-        rest = np.flatnonzero(of_learner > 2)
-        if not len(test) or not len(rest):
-            raise BadDataError(f"{options.data}: column fold: needs fold 1 and some beyond 2")
+        log = data.log
+        folds_of(data, options)  # an error in the folds is told before anything takes long
         chosen: dict[str, Any] = {"folds": "given" if data.fold is not None else "by learner"}
         with watch.stage("encode"):
             catalogue, chosen["text"] = encode_texts(data, options.minutes, bar)
-        scored = (data.order % FIRST_ROW_EVERY != 0) & (np.asarray(data.log.item) > 0)
-        is_test, is_valid = (np.isin(data.log.learner_of_event(), w) for w in (test, valid))
-        is_train = np.isin(data.log.learner_of_event(), rest)
-        rows = np.flatnonzero(is_test & scored)
-        if not len(rows):
-            raise BadDataError(f"{options.data}: column order: no row of fold 1 is scored")
-        baselines = SuccessBaselines(
-            data.log,
-            catalogue.concept_slots,
-            len(catalogue.concept_keys),
-            is_train,
-            is_valid & scored,
-        )
+        protocol = SuccessProtocol.of(data, catalogue, options)
+        rows = protocol.rows
         theirs: dict[str, NDArray[np.float64]] = {}
         with watch.stage("baselines"):
-            for found in baselines.fit(bar.stage):
+            for found in protocol.baselines.fit(bar.stage):
                 theirs[found.name] = found.probability[rows]
                 chosen.setdefault("baselines", {})[found.name] = found.settings
-        log = data.log
-        split = Split(
-            train=select_events(log, is_train),
-            valid_log=log,
-            valid=cases_at(log, np.zeros(0, dtype=np.int64)),
-            answers=log,
-            success_train=rest,
-            success_valid=valid,
-        )
         with watch.stage("train"):
             config = TrainConfig(minutes=left(options, watch), seed=options.seed)
             head, result = train_success(
                 log,
                 catalogue,
                 config=config,
-                split=split,
+                split=protocol.split(),
                 on_progress=bar.training,
                 device=str(device),
             )
         with watch.stage("evaluate"):
             bar.stage("evaluate")
             text = None if catalogue.text is None else torch.from_numpy(catalogue.text).to(device)
-            logits, events = predict_answers(head, log, test, text, device)
-            found_at = np.full(len(log), np.nan)
-            found_at[events.numpy()] = head.calibrated(logits.to(device)).cpu().double().numpy()
-            truth = baselines.truth[rows]
+            probability, truth = (
+                protocol.predict(head, text, device),
+                protocol.baselines.truth[rows],
+            )
             bootstrap = metrics.PooledBootstrap(log.learner_of_event()[rows], options.seed)
-            ours = report.Pooled.of(bootstrap, found_at[rows], truth)
+            ours = report.Pooled.of(bootstrap, probability, truth)
             content: dict[str, Any] = {
                 "task": "success",
                 "data": data.name,
                 "metrics": ours.report(),
                 "baselines": {},
+                "calibration": metrics.reliability(probability, truth),
             }
-            for name, probability in theirs.items():
-                other = report.Pooled.of(bootstrap, probability, truth)
+            for name, other_probability in theirs.items():
+                other = report.Pooled.of(bootstrap, other_probability, truth)
                 content["baselines"][name] = {"metrics": other.report(), "diff": ours.minus(other)}
-            milliseconds = _success_ms(head, catalogue, log, test, device)
+            milliseconds = _success_ms(head, catalogue, log, protocol.test, device)
         chosen |= {**result.chosen, "validation": result.metrics}
         if options.save is not None:
             train(

@@ -62,6 +62,22 @@ def ece(probability: NDArray[np.float64], truth: NDArray[np.float64], bins: int 
     return float(sum(gaps) / len(probability))
 
 
+def reliability(
+    probability: NDArray[np.float64], truth: NDArray[np.float64], bins: int = 15
+) -> list[dict[str, float]]:
+    """Mean prediction and share of right answers in each bin of equal mass: the terms of `ece`."""
+    order = np.argsort(probability, kind="stable")
+    return [
+        {
+            "predicted": float(probability[part].mean()),
+            "observed": float(truth[part].mean()),
+            "answers": len(part),
+        }
+        for part in np.array_split(order, bins)
+        if len(part)
+    ]
+
+
 def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     """Mean over learners with its 95% bootstrap interval."""
     rng = np.random.default_rng(seed)

@@ -28,7 +28,7 @@ def test_next_item_writes_the_whole_report_and_a_version(data: Path, tmp_path: P
     arguments = ["next-item", str(data), "--json", str(out), "--minutes", "1", "--seed", "3"]
     assert main([*arguments, "--save", str(version), "--device", "cpu"]) == 0
     report = json.loads(out.read_text())
-    assert set(report) - {"global_time"} == KEYS
+    assert set(report) - {"global_time", "calibration"} == KEYS
     assert report["task"] == "next-item"
     assert report["data"] == data.name
     assert report["seed"] == 3
@@ -62,7 +62,7 @@ def test_success_writes_the_whole_report(data: Path, tmp_path: Path) -> None:
     assert done.stdout == ""
     assert "%|" in done.stderr  # the progress bar
     report = json.loads(out.read_text())
-    assert set(report) - {"global_time"} == KEYS
+    assert set(report) - {"global_time", "calibration"} == KEYS
     assert set(report["metrics"]) == {"auc", "accuracy", "log_loss", "ece"}
     assert set(report["baselines"]) == {
         *("item_mean", "pfa", "logistic_counts", "logistic_counts_average")

@@ -68,3 +68,12 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_learners() -> None:
     wide, narrow = metrics.mean_interval(values[:50]), metrics.mean_interval(values)
     assert narrow["low"] < narrow["value"] < narrow["high"]
     assert narrow["high"] - narrow["low"] < wide["high"] - wide["low"]
+
+
+def test_reliability_by_hand() -> None:
+    probability, truth = np.array([0.9, 0.1, 0.8, 0.2]), np.array([1.0, 0.0, 0.0, 0.0])
+    low, high = metrics.reliability(probability, truth, bins=2)
+    assert low == {"predicted": pytest.approx(0.15), "observed": 0.0, "answers": 2}
+    assert high == {"predicted": pytest.approx(0.85), "observed": 0.5, "answers": 2}
+    gaps = [b["answers"] * abs(b["predicted"] - b["observed"]) for b in (low, high)]
+    assert sum(gaps) / 4 == pytest.approx(metrics.ece(probability, truth, bins=2))

@@ -11,13 +11,14 @@ import torch
 
 from recommender.core.errors import CoreError
 from recommender.core.measure_common import progress_bar
-from recommender.core.studies import ablation, cold_start, robustness, seeds
+from recommender.core.studies import ablation, cold_start, robustness, seeds, success
 from recommender.core.studies.workbench import Workbench
 
 STUDIES = {
     "cold-start": (cold_start.run, "items nobody has touched, learners nobody has met"),
     "robustness": (robustness.run, "quality when the training rows are noisy"),
     "seeds": (seeds.run, "several seeds against every baseline, paired over learners"),
+    "success": (success.run, "predicted success: seeds, calibration, exercises without answers"),
     "ablation": (ablation.run, "what each part is worth, on validation"),
 }
 
@@ -30,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study = studies.add_parser(name, help=text, description=text)
         study.add_argument("data", type=Path, metavar="DATA_DIR")
         study.add_argument("--minutes", type=float, default=15.0, help="bound of each training run")
-        study.add_argument("--seed", type=int, action="append", help="repeatable for `seeds`")
+        study.add_argument(
+            "--seed", type=int, action="append", help="repeatable for `seeds` and `success`"
+        )
         study.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -39,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench = Workbench.open(
                 options.data,
                 minutes=options.minutes,
-                seeds=tuple(options.seed or ((0, 1, 2) if options.study == "seeds" else (0,))),
+                seeds=tuple(
+                    options.seed or ((0, 1, 2) if options.study in ("seeds", "success") else (0,))
+                ),
                 device=options.device,
                 bar=bar,
             )
