@@ -43,7 +43,7 @@ class NextItemBaselines:
     texts: tuple[str, ...]
     valid: Cases
     candidates: Tensor
-    inverses: linear.Inverses | None = None
+    weights: linear.ItemWeights | None = None
 
     def fit(
         self, on_step: Callable[[str], None], time_left: Callable[[], float]
@@ -61,16 +61,14 @@ class NextItemBaselines:
         on_step("markov")
         yield Baseline("markov", self._markov(learner, item, popularity), {})
         on_step("item_knn")
-        index, value = linear.cosine(matrix, max(NEIGHBOURS))
+        shared = self.weights or linear.ItemWeights(matrix, 600.0)
 
         def nearest(count: float) -> sparse.csr_matrix:
-            kept = int(count)
-            return linear.from_rows(index[:, :kept], value[:, :kept]).T.tocsr()
+            return shared.neighbours(int(count))
 
         count, _ = self._best(nearest, NEIGHBOURS, (1.0,), time_left)
         yield Baseline("item_knn", self._weighted(nearest(count), 1.0), {"neighbours": count})
-        inverses = self.inverses or linear.Inverses(matrix, 600.0)
-        if not inverses.strengths:
+        if not shared.strengths:
             on_step("item_knn with recency")
             count, decay = self._best(nearest, NEIGHBOURS, DECAYS, time_left)
             settings = {"neighbours": count, "decay": decay}
@@ -79,10 +77,10 @@ class NextItemBaselines:
 
         def dense(strength: float) -> NDArray[np.float32]:
             on_step(f"ease λ {strength:g}")
-            found: NDArray[np.float32] = inverses.dense(strength).numpy()
+            found: NDArray[np.float32] = shared.dense(strength).numpy()
             return found
 
-        chosen = self._grid(dense, inverses.strengths, (1.0, *DECAYS), time_left)
+        chosen = self._grid(dense, shared.strengths, (1.0, *DECAYS), time_left)
         strength = max((q, s) for (s, decay), q in chosen.items() if decay == 1.0)[1]
         yield Baseline("ease", self._weighted(dense(strength), 1.0), {"strength": strength})
         _, strength, decay = max((q, s, decay) for (s, decay), q in chosen.items() if decay < 1)

@@ -48,7 +48,7 @@ def fit_linear(
     valid: Cases,
     candidates: Tensor,
     seconds: float,
-    inverses: linear.Inverses | None = None,
+    weights: linear.ItemWeights | None = None,
     on_step: OnStep = _say_nothing,
 ) -> tuple[Kept, dict[str, float]]:
     """The item-to-item part and what was chosen for it on validation.
@@ -59,8 +59,8 @@ def fit_linear(
     began = time.monotonic()
     item = np.asarray(log.item, dtype=np.int64)
     matrix = linear.interactions(log.learner_of_event(), item, log.learners, rows)
-    inverses = inverses or linear.Inverses(matrix, seconds)
-    strengths = inverses.strengths if len(valid) else inverses.strengths[1:2]
+    weights = weights or linear.ItemWeights(matrix, seconds)
+    strengths = weights.strengths if len(valid) else weights.strengths[1:2]
     steps = len(strengths) + 1
     best: tuple[float, Kept, dict[str, float]] | None = None
 
@@ -78,11 +78,11 @@ def fit_linear(
     for step, strength in enumerate(strengths):
         on_step(step, steps)
         if best is None or time.monotonic() - began < seconds:
-            consider(step, inverses.kept(strength), {"strength": strength})
+            consider(step, weights.kept(strength), {"strength": strength})
     on_step(steps - 1, steps)
     if best is None or len(valid):
-        near = linear.neighbours(matrix, NEIGHBOURS)
-        consider(steps - 1, linear.to_rows(near), {"item_knn": float(NEIGHBOURS)})
+        near = linear.to_rows(weights.neighbours(NEIGHBOURS))
+        consider(steps - 1, near, {"item_knn": float(NEIGHBOURS)})
     assert best is not None  # noqa: S101 - item-kNN was considered
     on_step(steps, steps)
     return best[1], best[2]

@@ -17,6 +17,8 @@ KEPT = 200
 
 
 STRENGTHS = (50.0, 100.0, 200.0, 500.0, 1000.0)
+NEIGHBOURS = 500
+"""Of each item, the nearest that item-kNN may use."""
 DENSE_LIMIT = 20_000
 """Beyond so many items a dense inverse takes too much memory."""
 
@@ -70,20 +72,38 @@ def ease(counts: Tensor, strength: float) -> Tensor:
     return weights
 
 
-class Inverses:
-    """EASE of one set of training events for several penalties, each computed once.
+PAIRS_A_SECOND = 1e7
+"""Pairs of items of one learner that are counted in a second, at least."""
 
-    Baselines and the model's own linear part ask for the same ones; dense weights stay in memory as
-    far as `room` bytes go, kept rows always do.
+
+class ItemWeights:
+    """Item-to-item weights of one set of training events, each kind computed once.
+
+    Baselines and the model's own linear part ask for the same ones. Dense weights of EASE stay in memory
+    as far as `room` bytes go, kept rows and neighbours always do.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, seconds: float, room: float = 2e9) -> None:
         self.matrix = matrix
+        self.seconds = seconds
         self.strengths = strengths_for(matrix.shape[1], seconds)
         self._room = room
         self._counts: Tensor | None = None
         self._dense: dict[float, Tensor] = {}
         self._kept: dict[float, tuple[Tensor, Tensor]] = {}
+        self._nearest: tuple[Tensor, Tensor] | None = None
+
+    def neighbours(self, kept: int) -> sparse.csr_matrix:
+        """Cosine item-kNN [V, V]: every column holds the `kept` nearest neighbours of its item.
+
+        So each candidate is scored by its own neighbours. The other way round, where each item met
+        votes for its neighbours only, was worse throughout.
+        """
+        if self._nearest is None:
+            some = shorten(self.matrix, self.seconds * PAIRS_A_SECOND)
+            self._nearest = cosine(some, NEIGHBOURS)
+        index, value = self._nearest
+        return from_rows(index[:, :kept], value[:, :kept]).T.tocsr()
 
     def dense(self, strength: float) -> Tensor:
         """Weights [V, V]."""
@@ -105,13 +125,23 @@ class Inverses:
         return self._kept[strength]
 
 
-def neighbours(matrix: sparse.csr_matrix, kept: int) -> sparse.csr_matrix:
-    """Cosine item-kNN [V, V]: every column holds the `kept` nearest neighbours of its item.
-
-    So each candidate is scored by its own neighbours. The other way round, where each item met
-    votes for its neighbours only, was worse throughout.
-    """
-    return from_rows(*cosine(matrix, kept)).T.tocsr()
+def shorten(matrix: sparse.csr_matrix, pairs: float) -> sparse.csr_matrix:
+    """The longest histories cut to a random part, so that at most about `pairs` pairs are left."""
+    counts = np.diff(matrix.indptr)
+    cap = int(counts.max(initial=0))
+    while cap > 1 and (np.minimum(counts, cap).astype(np.float64) ** 2).sum() > pairs:
+        cap = int(cap * 0.8)
+    order = np.lexsort(
+        (np.random.default_rng(0).random(matrix.nnz), np.repeat(np.arange(len(counts)), counts))
+    )
+    place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], counts)
+    kept = np.zeros(matrix.nnz, dtype=bool)
+    kept[order] = place < cap
+    if kept.all():
+        return matrix
+    row = np.repeat(np.arange(len(counts)), counts)[kept]
+    ones = np.ones(len(row), dtype=np.float32)
+    return sparse.csr_matrix((ones, (row, matrix.indices[kept])), shape=matrix.shape)
 
 
 def fuse(

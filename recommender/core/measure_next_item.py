@@ -149,7 +149,7 @@ class _Measurement:
         with watch.stage("baselines"):
             item = np.asarray(learn.train.item, dtype=np.int64)
             owner = learn.train.learner_of_event()
-            inverses = linear.Inverses(
+            weights = linear.ItemWeights(
                 linear.interactions(owner, item, log.learners, rows),
                 0.6 * self.left(until.baselines),
             )
@@ -160,7 +160,7 @@ class _Measurement:
                 texts=data.described,
                 valid=valid,
                 candidates=protocol.candidates,
-                inverses=inverses,
+                weights=weights,
             )
             settings = {}
             for found in fitted.fit(self.bar.stage, lambda: self.left(until.baselines)):
@@ -180,7 +180,7 @@ class _Measurement:
                 should_stop=lambda: False,
                 device=self.device,
                 split=learn,
-                inverses=inverses,
+                weights=weights,
             )
         with watch.stage("evaluate"):
             self.bar.stage("evaluate")

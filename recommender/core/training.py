@@ -25,7 +25,7 @@ from recommender.core.errors import BadDataError, Cancelled
 from recommender.core.evaluation import rank_cases
 from recommender.core.events import EventLog
 from recommender.core.fitting import Kept, fit_linear, fit_mixture
-from recommender.core.linear import Inverses
+from recommender.core.linear import ItemWeights
 from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
 from recommender.core.model import NextItemModel
@@ -44,6 +44,8 @@ FEW_CASES = 2000
 """With fewer validation cases their mean jumps so much that patience is doubled."""
 LINEAR_SHARE, MIXTURE_SHARE = 0.15, 0.05
 """Parts of the time that fitting the linear part and the mixture may take."""
+MEASURE_CELLS = 100_000_000
+"""Validation cases times catalogue rows of the final figures, at most."""
 BLIND_EPOCHS = 10
 """Epochs where nothing is held out to tell when to stop."""
 
@@ -70,13 +72,13 @@ def train(
     should_stop: Callable[[], bool],
     device: str = "auto",
     split: Split | None = None,
-    inverses: Inverses | None = None,
+    weights: ItemWeights | None = None,
 ) -> TrainResult:
     """Train on a log and write a version to `out`.
 
     Resumes from `checkpoint` if that folder holds the state of an earlier try, with the same result as
     a run that was never interrupted. `start_from` continues from the weights of another version;
-    `inverses` are those of the split's training events, where the caller has them already.
+    `weights` are those of the split's training events, where the caller has them already.
     Raises Cancelled when `should_stop()` becomes true, BadDataError where there is nothing to learn,
     OSError where the version cannot be written.
     """
@@ -91,7 +93,7 @@ def train(
         should_stop,
         device,
         split,
-        inverses,
+        weights,
     ).go()
 
 
@@ -129,7 +131,7 @@ class _Run:
         should_stop: Callable[[], bool],
         device: str,
         split: Split | None,
-        inverses: Inverses | None = None,
+        weights: ItemWeights | None = None,
     ) -> None:
         if int(np.max(log.item, initial=0)) >= catalogue.rows:
             raise BadDataError("an event names a row that the catalogue lacks")
@@ -137,7 +139,7 @@ class _Run:
         self.checkpoint, self.start_from = checkpoint, start_from
         self.on_progress, self.should_stop = on_progress, should_stop
         self.device = pick(device)
-        self.inverses = inverses
+        self.weights = weights
         self.split = split or hold_out(log, config)
         if not (np.asarray(self.split.train.item) > 0).any():
             raise BadDataError("no event of an item in the catalogue: nothing to learn from")
@@ -165,7 +167,7 @@ class _Run:
             valid=split.valid.sample(3000, self.config.seed),
             candidates=candidates,
             seconds=LINEAR_SHARE * self.config.minutes * 60,
-            inverses=self.inverses,
+            weights=self.weights,
             on_step=partial(self._step, "linear"),
         )
         chosen["linear"] = picked
@@ -208,7 +210,8 @@ class _Run:
         """How similar the words of items are; None where no words are known."""
         if not any(self.catalogue.texts):
             return None
-        return words.similar(words.tfidf(self.catalogue.texts), linear.KEPT)
+        work = words.WORK * min(1.0, self.config.minutes / 10)
+        return words.similar(words.tfidf(self.catalogue.texts, work), linear.KEPT)
 
     def _attention(
         self, events: NDArray[np.int64], seconds: float, chosen: dict[str, object]
@@ -314,8 +317,10 @@ class _Run:
             self._stop_if_asked()
             return score(who, end)
 
-        ranks = rank_cases(interruptible, split.valid_log, split.valid, candidates)
-        rows = split.valid_log.offsets[split.valid.learner] + split.valid.end
+        cells = int(MEASURE_CELLS * min(1.0, self.config.minutes / 10))
+        cases = split.valid.sample(max(200, cells // self.catalogue.rows), self.config.seed)
+        ranks = rank_cases(interruptible, split.valid_log, cases, candidates)
+        rows = split.valid_log.offsets[cases.learner] + cases.end
         explored = np.asarray(split.valid_log.explored[rows])
         found = {
             "ndcg@10": float(metrics.ndcg(ranks).mean()),

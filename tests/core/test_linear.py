@@ -61,3 +61,44 @@ def test_penalties_are_tried_as_time_and_memory_allow() -> None:
     assert len(linear.strengths_for(8000, 25)) == 1
     assert linear.strengths_for(8000, 1) == ()
     assert linear.strengths_for(20_001, 1e9) == ()
+
+
+def test_neighbours_are_those_of_the_candidate() -> None:
+    rng = np.random.default_rng(1)
+    matrix = linear.interactions(rng.integers(0, 40, 300), rng.integers(1, 12, 300), 40, 12)
+    near = linear.ItemWeights(matrix, 60.0).neighbours(2).toarray()
+    assert ((near > 0).sum(0)[1:] == 2).all()
+    full = linear.ItemWeights(matrix, 60.0).neighbours(12).toarray()
+    for candidate in range(1, 12):
+        largest = np.sort(full[:, candidate])[-2:]
+        np.testing.assert_allclose(np.sort(near[:, candidate])[-2:], largest)
+
+
+def test_ease_is_computed_once_for_all_who_ask() -> None:
+    rng = np.random.default_rng(1)
+    matrix = linear.interactions(rng.integers(0, 40, 300), rng.integers(1, 12, 300), 40, 12)
+    weights = linear.ItemWeights(matrix, 60.0, room=12 * 12 * 4 * 2)
+    first = weights.dense(50.0)
+    assert weights.dense(50.0) is first
+    weights.dense(100.0)  # no room for more
+    assert weights.dense(50.0) is not first
+    torch.testing.assert_close(weights.dense(50.0), first)
+    index, value = weights.kept(50.0)
+    back = torch.zeros(12, 12).scatter_(1, index.long(), value)
+    torch.testing.assert_close(back, first)
+
+
+def test_only_the_longest_histories_are_shortened() -> None:
+    matrix = linear.interactions(np.repeat([0, 1], [20, 3]), np.r_[1:21, 1:4], 2, 30)
+    counts = np.diff(linear.shorten(matrix, 100.0).indptr)
+    assert counts[1] == 3
+    assert 3 < counts[0] <= 10
+    assert linear.shorten(matrix, 1e6) is matrix
+
+
+def test_fused_rows_are_the_weighted_sum() -> None:
+    torch.manual_seed(0)
+    one, other = torch.randn(2, 6, 6)
+    index, value = linear.fuse(linear.largest(one, 6), linear.largest(other, 6), 0.5)
+    back = torch.zeros(6, 6).scatter_(1, index.long(), value)
+    torch.testing.assert_close(back, one + 0.5 * other)
