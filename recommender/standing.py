@@ -272,7 +272,8 @@ def _find_introductions(
 
     New is a concept on which she has met nothing that teaches it (lesson, video, reading), answered nothing right and
     marked nothing as known, while both something that teaches it and something that asks about it are open to her.
-    Introduced it is by what lacks the fewest prerequisites, the first of that in the order of the course.
+    Introduced it is by the first of what teaches it in the order of the course: a reading at the end that goes over many
+    concepts teaches what it would need, lacks nothing, and is no beginning.
     """
     rows, concepts = outline.teaches
     width = len(outline.concept_ids)
@@ -289,7 +290,7 @@ def _find_introductions(
     new = touched(eligible & teaches) & touched(eligible & ~teaches) & ~touched(met | right | known)
     lessons = np.flatnonzero(new[concepts] & (eligible & teaches)[rows])
     row, concept = rows[lessons], concepts[lessons]
-    order = np.lexsort((row, outline.order[row], missing[row], concept))
+    order = np.lexsort((row, outline.order[row], concept))
     _, first = np.unique(concept[order], return_index=True)
     first = order[first]
     introduces: dict[int, int] = {}

@@ -238,6 +238,21 @@ def test_wrong_answers_alone_do_not_make_a_concept_known(outline: Outline) -> No
     assert taught_first(outline, **tried) == taught_first(outline)
 
 
+def test_a_summary_at_the_end_introduces_nothing() -> None:
+    course = build_outline(
+        [
+            row(1, "lesson", LETTERS),
+            row(2, "lesson", EQUATIONS),
+            row(3, "exercise", EQUATIONS),
+            row(4, "reading", LETTERS, EQUATIONS),
+        ],
+        {EQUATIONS: {LETTERS}},
+    )
+    standing = stand(course)
+    assert standing.missing.tolist() == [0, 0, 1, 1, 0]
+    assert taught_first(course) == {2: 1, 3: -1}
+
+
 def test_what_asks_about_two_concepts_waits_for_the_introduction_to_both() -> None:
     both = build_outline(
         [
