@@ -60,7 +60,7 @@ work AS (
      GROUP BY progress.learner_id),
 member AS MATERIALIZED (
     SELECT person.id, person.username, person.first_name, person.last_name, membership.joined_at,
-           GREATEST(state.active_at, work.last_at) AS active_at, COALESCE(work.done, 0) AS done,
+           work.last_at AS active_at, COALESCE(work.done, 0) AS done,
            COALESCE(work.attempts, 0) AS attempts, COALESCE(work."right", 0) AS "right",
            COALESCE(struggle.concepts, 0) AS struggles, COALESCE(late.items, 0) AS overdue,
            COALESCE(state.dirty_seq > state.clean_seq, FALSE) AS stale, idle.days AS idle_days,
@@ -72,7 +72,7 @@ member AS MATERIALIZED (
       LEFT JOIN struggle ON struggle.actor_id = person.id
       LEFT JOIN late ON late.learner_id = person.id
      CROSS JOIN LATERAL (
-        SELECT %(now)s - COALESCE(GREATEST(state.active_at, work.last_at), membership.joined_at)) AS since(last)
+        SELECT %(now)s - COALESCE(work.last_at, membership.joined_at)) AS since(last)
      CROSS JOIN LATERAL (
         SELECT CASE WHEN since.last >= %(inactive)s THEN EXTRACT(DAY FROM since.last) ELSE 0 END) AS idle(days)
      WHERE membership.group_id = %(group)s),
@@ -149,19 +149,17 @@ def page_members(
     now = now or timezone.now()
     courses = list(group.courses.values_list("pk", flat=True))
     most = size or 2**31
+    values: dict[str, Any] = {
+        "group": group.pk,
+        "courses": courses,
+        "now": now,
+        "inactive": INACTIVE_AFTER,
+        "words": search.split(),
+        "page": max(page, 1),
+        "size": most,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _MEMBERS.format(order=_ORDERS[sort]),
-            {
-                "group": group.pk,
-                "courses": courses,
-                "now": now,
-                "inactive": INACTIVE_AFTER,
-                "words": search.split(),
-                "page": max(page, 1),
-                "size": most,
-            },
-        )
+        cursor.execute(_MEMBERS.format(order=_ORDERS[sort]), values)
         rows = cursor.fetchall()
     members, in_need, found, shown = rows[0][:4]
     # Where nobody is found, the counts stand alone.

@@ -100,7 +100,7 @@ def test_work_outside_the_groups_courses_does_not_show(
     enrol_learners(learner_ids=[alice.pk], courses=[secret_course])
     answer(alice, secret_course, "first-secret", False, False, False)
     row = overview(api, bob, group)["learners"][0]
-    assert (row["attempts"], row["struggling"]) == (0, [])
+    assert (row["attempts"], row["struggling"], row["last_active"]) == (0, [], None)
     one = api(bob).get(f"/api/v1/groups/{group.pk}/learners/{alice.pk}/").json()
     assert [course["slug"] for course in one["courses"]] == ["numbers"]
     assert one["activity"] == []
