@@ -1,7 +1,7 @@
 """Model versions: compare, activate, roll back."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly, format_metric
 from recommender.models import ModelVersion
+from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE
 from recommender.selectors.versions import (
     compare_with_active,
     get_roll_back_target,
@@ -22,10 +23,17 @@ from recommender.selectors.versions import (
 )
 from recommender.services.activation import activate_version, roll_back
 
+VERDICTS: Final[dict[str, Any]] = {
+    BETTER: _("better"),
+    NOT_BETTER: _("not better"),
+    NOT_ENOUGH: _("not enough evidence"),
+    UNUSABLE: _("unusable"),
+}
+
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
-    list_display = ["name", "state", "created_at", "ndcg", "verdict", "data_until", "activation"]
+    list_display = ["name", "state", "created_at", "ndcg", "verdict", "activation"]
     list_before_template = "admin/recommender/modelversion/_roll_back.html"
     change_form_outer_before_template = "admin/recommender/modelversion/_compare.html"
     fields = [
@@ -67,6 +75,7 @@ class ModelVersionAdmin(ReadOnly):
                 "comparison": comparison,
                 "compared": any(row.active is not None for row in comparison),
                 "gate_rows": gate,
+                "verdict": label_verdict(version),
             }
         return super().change_view(request, object_id, form_url, extra)
 
@@ -103,9 +112,9 @@ class ModelVersionAdmin(ReadOnly):
 
     @display(description=_("gate"))
     def verdict(self, version: ModelVersion) -> str:
-        return str(version.gate.get("verdict") or _("not judged yet"))
+        return label_verdict(version)
 
-    @display(description=_("activation"))
+    @display(description=_("activate"))
     def activation(self, version: ModelVersion) -> str:
         """A button that sends the list's own form elsewhere: a form within a form is not HTML."""
         if version.is_active:
@@ -120,3 +129,9 @@ class ModelVersionAdmin(ReadOnly):
         if not version.gate:
             return str(_("not judged yet"))
         return format_html("<pre>{}</pre>", json.dumps(version.gate, indent=2, ensure_ascii=False))
+
+
+def label_verdict(version: ModelVersion) -> str:
+    """What the gate found, in words."""
+    verdict = version.gate.get("verdict")
+    return str(VERDICTS.get(verdict, verdict) if verdict else _("not judged yet"))

@@ -15,9 +15,10 @@ from rest_framework.exceptions import APIException
 
 from content.models import Course
 from learners.models import Assignment, Group, User
-from learners.selectors import page_members
+from learners.selectors import MemberPage, page_members
 from learners.services import assignments as rules
 from learners.services import groups as services
+from web.assigned import find_assigned, mark_assigned
 from web.forms import CourseForm, FindForm, GroupForm, MemberForm, RuleForm
 from web.requests import PersonRequest
 
@@ -77,7 +78,7 @@ def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
     """Assign, pin or ban: from the form, or with one press beside a struggling learner."""
     group = find_group(request, pk)
     form = RuleForm(request.POST, group=group)
-    said = ""
+    said, given = "", None
     if form.is_valid():
         data = form.cleaned_data
         try:
@@ -94,9 +95,11 @@ def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
             form.add_error(None, _first_message(error))
         else:
             said = _("In force. Their lists follow within seconds.")
+            given = data["concept"] or data["item"]
             form = RuleForm(group=group)
     if request.htmx and "brief" in request.POST:
-        return render(request, "web/_rule_given.html", {"said": said, "errors": form.errors})
+        told = {"said": said, "given": given, "errors": form.errors}
+        return render(request, "web/_rule_given.html", told)
     context = {"group": group, "rules": _rules(group), "rule_form": form, "said": said}
     if request.htmx:
         return render(request, "web/_group_rules.html", context)
@@ -175,14 +178,26 @@ def _context(group: Group, form: FindForm | None = None) -> dict[str, Any]:
     return {
         **context,
         # Whoever looks for somebody sees the list first.
-        "helped": None
-        if form.as_query()
-        else [each for each in members.learners[:HELP_FIRST] if each["needs_help"]],
+        "helped": None if form.as_query() else _list_helped(group, members),
         "rules": _rules(group),
         "rule_form": RuleForm(group=group),
         "member_form": MemberForm(),
         "course_form": CourseForm(group=group),
     }
+
+
+def _list_helped(group: Group, members: MemberPage) -> list[dict[str, Any]]:
+    assigned = find_assigned(group)
+    return [
+        {
+            **each,
+            "struggling": mark_assigned(
+                each["struggling"], learner_id=each["id"], assigned=assigned
+            ),
+        }
+        for each in members.learners[:HELP_FIRST]
+        if each["needs_help"]
+    ]
 
 
 def _members(group: Group, form: FindForm) -> dict[str, Any]:

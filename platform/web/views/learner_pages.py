@@ -18,6 +18,7 @@ from recommender.selectors.recommendations import (
     list_recommendations,
 )
 from web.activity import tell_activity
+from web.assigned import find_assigned, mark_assigned
 from web.forms import RuleForm
 from web.requests import PersonRequest
 from web.views.groups import find_group
@@ -41,13 +42,16 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         else []
     )
     summary = summarise_progress(learner_id=person.pk, course_ids=courses)
+    struggles = mark_assigned(
+        summary["struggling"], learner_id=person.pk, assigned=find_assigned(group)
+    )
     context = {
         "group": group,
         "person": person,
         "name": person.get_full_name() or person.username,
         "summary": summary,
-        "worst": summary["struggling"][:WORST],
-        "other_struggles": summary["struggling"][WORST:],
+        "worst": struggles[:WORST],
+        "other_struggles": struggles[WORST:],
         "activity": tell_activity(
             read_activity(learner_id=person.pk, course_ids=courses, limit=80), limit=15
         ),
