@@ -100,7 +100,7 @@ class ItemWeights:
         votes for its neighbours only, was worse throughout.
         """
         if self._nearest is None:
-            some = shorten(self.matrix, self.seconds * PAIRS_A_SECOND)
+            some = shorten(self.matrix, max(1.0, self.seconds) * PAIRS_A_SECOND)
             self._nearest = cosine(some, NEIGHBOURS)
         index, value = self._nearest
         return from_rows(index[:, :kept], value[:, :kept]).T.tocsr()
@@ -110,7 +110,8 @@ class ItemWeights:
         if strength not in self._dense:
             if self._counts is None:
                 self._counts = gram(self.matrix)
-            weights = ease(self._counts, strength)
+            # The inverse comes column by column; each product with sparse rows would copy it.
+            weights = ease(self._counts, strength).contiguous()
             size = 4.0 * weights.numel()
             while self._dense and size * (len(self._dense) + 2) > self._room:
                 self._dense.pop(next(iter(self._dense)))
