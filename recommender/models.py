@@ -173,6 +173,20 @@ class TrainingRun(models.Model):
         return f"#{self.pk}"
 
 
+class Lease(models.Model):
+    """Work that one worker at a time does, by name: who has it, and until when unless it is renewed."""
+
+    name = models.CharField(_("name"), max_length=100, primary_key=True)
+    owner = models.CharField(_("worker"), max_length=64)
+    until = models.DateTimeField(_("lease until"))
+
+    class Meta:
+        default_permissions = ()  # nobody but workers has to do with it
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Slate(models.Model):
     """One ranked list computed for one learner."""
 

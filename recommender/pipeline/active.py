@@ -1,8 +1,9 @@
 """The model version that this process computes slates with.
 
 Loaded once and kept; which version is active is asked again at every batch (one small query), so that a worker
-picks up an activation without a restart. A version that cannot be loaded is written on its row for the operators,
-and the version that was active before it goes on serving.
+picks up an activation without a restart. A version whose stored files are damaged or foreign is marked on its row,
+for the operators and all workers; what only this machine cannot do (a full disk, a storage out of reach) is logged
+and tried again. In both cases the version that was active before it goes on serving.
 """
 
 import logging
@@ -15,7 +16,7 @@ from django.conf import settings
 
 from recommender.core.errors import ArtefactError
 from recommender.models import ModelVersion
-from recommender.pipeline.artefacts import fetch_version
+from recommender.pipeline.artefacts import UnavailableArtefact, load_version
 from recommender.selectors.versions import get_active_version, list_fallbacks
 
 if TYPE_CHECKING:
@@ -34,13 +35,20 @@ class ActiveModel:
     recommender: "Recommender"
 
 
+@dataclass(frozen=True)
+class _Failure:
+    at: float
+    kind: type[ArtefactError | UnavailableArtefact]
+    text: str
+
+
 class _Loaded:
-    """What this process holds: one version, and when it last failed to load which ones."""
+    """What this process holds: one version, and how it last failed to load which ones."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.model: ActiveModel | None = None
-        self.failed: dict[int, float] = {}
+        self.failed: dict[int, _Failure] = {}
 
 
 _process = _Loaded()
@@ -49,21 +57,30 @@ _process = _Loaded()
 def get_active(device: str | None = None) -> ActiveModel | None:
     """Return the active version, loaded on `device` (default: the setting); None where there is none to serve.
 
-    While the active version cannot be loaded (missing, damaged or foreign files), the last one before it that can
-    be serves instead; the failed one is tried again once a minute.
+    While the active version cannot be loaded (missing, damaged or foreign files, or trouble of this machine), the last
+    one before it that can be serves instead; the failed one is tried again once a minute. Raises UnavailableArtefact
+    where none can be because of trouble of this machine: others are likely to have none, so it leaves the work to them.
     """
     version = get_active_version()
     with _process.lock:
         if version is None:
             _process.model = None
             return None
+        trouble: UnavailableArtefact | None = None
         for candidate in _candidates(version):
             if _process.model is not None and _process.model.version_id == candidate.pk:
                 return _process.model
-            if model := _load(candidate, device or settings.DEVICE):
-                _process.model = model
-                return model
+            try:
+                _process.model = _load(candidate, device or settings.DEVICE)
+            except ArtefactError:
+                continue
+            except UnavailableArtefact as error:
+                trouble = trouble or error
+            else:
+                return _process.model
         _process.model = None
+        if trouble is not None:
+            raise trouble
         return None
 
 
@@ -82,21 +99,21 @@ def _candidates(version: ModelVersion) -> list[ModelVersion]:
     return [version, *list_fallbacks()]
 
 
-def _load(version: ModelVersion, device: str) -> ActiveModel | None:
-    if time.monotonic() - _process.failed.get(version.pk, -RETRY_SECONDS) < RETRY_SECONDS:
-        return None
-    from recommender.core.serving import Recommender
-
+def _load(version: ModelVersion, device: str) -> ActiveModel:
+    """Raises ArtefactError (damage) or UnavailableArtefact, anew without a try where the last one was just now."""
+    failed = _process.failed.get(version.pk)
+    if failed is not None and time.monotonic() - failed.at < RETRY_SECONDS:
+        raise failed.kind(failed.text)
     try:
-        folder = fetch_version(version.artefact, sha256=version.sha256)
-        recommender = Recommender.load(folder, device=device)
-    except (ArtefactError, OSError) as error:
-        _process.failed[version.pk] = time.monotonic()
+        recommender = load_version(version, device=device)
+    except (ArtefactError, UnavailableArtefact) as error:
+        _process.failed[version.pk] = _Failure(time.monotonic(), type(error), str(error))
         logger.error(
             "model version cannot be loaded", extra={"version": version.pk, "error": str(error)}
         )
-        _note_problem(version, str(error))
-        return None
+        if isinstance(error, ArtefactError):
+            _note_problem(version, str(error))
+        raise
     _process.failed.pop(version.pk, None)
     _note_problem(version, "")
     logger.info("model version loaded", extra={"version": version.pk, "device": device})

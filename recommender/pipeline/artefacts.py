@@ -11,7 +11,10 @@ import logging
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.files import File
@@ -19,12 +22,20 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from recommender.core.artefact import MANIFEST, NAMES, WEIGHTS, read_manifest
 from recommender.core.errors import ArtefactError, CorruptArtefact, IncompatibleArtefact
+from recommender.models import ModelVersion
+
+if TYPE_CHECKING:
+    from recommender.core.serving import Recommender
 
 logger = logging.getLogger(__name__)
 
 FILES = (WEIGHTS, NAMES, MANIFEST)  # the order of storing
 KEPT_COPIES = 4
 _BLOCK = 1 << 20
+
+
+class UnavailableArtefact(Exception):
+    """This machine cannot get at a version now (disk, permissions, network, memory): it says nothing of the version."""
 
 
 def artefact_storage() -> Storage:
@@ -68,18 +79,46 @@ def delete_version(name: str) -> None:
 def fetch_version(name: str, *, sha256: str) -> Path:
     """Return this machine's verified copy of the version `name`, copying it from the storage where needed.
 
-    Raises CorruptArtefact where files are missing or altered, IncompatibleArtefact where the manifest is of another
-    format, or where the weights are sound but not those (`sha256`) that were registered under this name.
+    Raises CorruptArtefact where stored files are missing or altered, IncompatibleArtefact where the manifest is of
+    another format, or where the weights are sound but not those (`sha256`) that were registered under this name,
+    UnavailableArtefact where this machine can't read the storage or write its copy.
     """
+    with _telling_damage_from_trouble(name):
+        return _fetch(name, sha256)
+
+
+def load_version(version: ModelVersion, *, device: str) -> "Recommender":
+    """Return the version in memory, from this machine's verified copy. Raises what `fetch_version` does."""
+    from recommender.core.serving import Recommender
+
+    folder = fetch_version(version.artefact, sha256=version.sha256)
+    with _telling_damage_from_trouble(version.artefact):
+        return Recommender.load(folder, device=device)
+
+
+@contextmanager
+def _telling_damage_from_trouble(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # A file that was there and cannot be read is wrapped by the core, which knows no machines. Object stores have
+        # errors of their own.
+        if isinstance(error, ArtefactError) and not isinstance(error.__cause__, OSError):
+            raise
+        raise UnavailableArtefact(f"{name}: {error}") from error
+
+
+def _fetch(name: str, sha256: str) -> Path:
     target = local_copies() / name
     if target.is_dir():
         try:
             _verify(target, sha256)
-        except ArtefactError as error:
+        except (ArtefactError, OSError) as error:
             logger.warning("local copy discarded", extra={"artefact": name, "error": str(error)})
             shutil.rmtree(target, ignore_errors=True)
         else:
-            os.utime(target)
+            with contextlib.suppress(OSError):  # only tells the pruning what is in use
+                os.utime(target)
             return target
     fresh = target.with_name(f".{name}.{uuid.uuid4().hex}")
     fresh.mkdir(parents=True)
@@ -117,11 +156,19 @@ def _place(folder: Path, target: Path) -> None:
 def _download(name: str, target: Path) -> None:
     storage = artefact_storage()
     try:
-        with storage.open(name, "rb") as source, target.open("wb") as copy:
-            for chunk in source.chunks(_BLOCK):
-                copy.write(chunk)
-    except FileNotFoundError as error:
-        raise CorruptArtefact(f"{name}: not in the artefact storage") from error
+        source = storage.open(name, "rb")
+    except FileNotFoundError:
+        if _is_unmounted(storage):
+            raise
+        raise CorruptArtefact(f"{name}: not in the artefact storage") from None
+    with source, target.open("wb") as copy:
+        for chunk in source.chunks(_BLOCK):
+            copy.write(chunk)
+
+
+def _is_unmounted(storage: Storage) -> bool:
+    """Tell whether the storage's folder is absent or holds nothing at all, as where a share is not mounted."""
+    return isinstance(storage, FileSystemStorage) and not any(Path(storage.location).glob("*"))
 
 
 def _verify(folder: Path, sha256: str) -> None:
@@ -136,11 +183,8 @@ def _verify(folder: Path, sha256: str) -> None:
 
 
 def _hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CorruptArtefact(f"{path.name}: {error.strerror or error}") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _prune_copies(*, keep: Path) -> None:

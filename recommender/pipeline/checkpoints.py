@@ -9,15 +9,16 @@ import json
 import logging
 import math
 import shutil
-import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
+from recommender.models import TrainingRun
 from recommender.pipeline.artefacts import artefact_storage
+from recommender.pipeline.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -52,38 +53,24 @@ def finite(value: float | None) -> float | None:
 class Courier:
     """Ships the phases of one run that have changed since they were last shipped.
 
-    While it is entered, a thread of its own does so, so that a slow storage delays neither training nor lease.
+    While its `heartbeat` is entered, a thread of its own does so, so that a slow storage delays neither training nor lease.
+    `may_ship` is asked before each phase: a worker that lost the run leaves its successor's checkpoints alone.
     """
 
-    def __init__(self, run_id: int, checkpoint: Path) -> None:
+    def __init__(
+        self, run_id: int, checkpoint: Path, *, may_ship: Callable[[], bool] = lambda: True
+    ) -> None:
         self._root = f"runs/{run_id}"
         self._checkpoint = checkpoint
+        self._may_ship = may_ship
         self._shipped: dict[str, int] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"courier-{run_id}", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(WATCH_SECONDS):
-            self.ship()
+        self.heartbeat = Heartbeat(self.ship, name=f"courier-{run_id}", every=WATCH_SECONDS)
 
     def ship(self) -> None:
         """Bring the storage up to date. Raises nothing: an epoch that isn't shipped is trained again at worst."""
         for phase, rows in read_history(self._checkpoint).items():
             epoch = len(rows)
-            if epoch > self._shipped.get(phase, 0):
+            if epoch > self._shipped.get(phase, 0) and self._may_ship():
                 try:
                     self._send(phase, epoch)
                 except Exception as error:
@@ -144,6 +131,24 @@ def delete_checkpoint(run_id: int) -> None:
         storage.delete(f"{root}/{MARK}")
     if isinstance(storage, FileSystemStorage):
         shutil.rmtree(storage.path(root), ignore_errors=True)
+
+
+def delete_stale_checkpoints() -> None:
+    """Remove what was shipped of runs that are finished: a worker that had lost its run may have shipped once more.
+
+    Raises nothing: the next run tries again.
+    """
+    try:
+        shipped = {int(name) for name in artefact_storage().listdir("runs")[0] if name.isdigit()}
+        finished = TrainingRun.objects.filter(pk__in=shipped).exclude(
+            status__in=TrainingRun.UNFINISHED
+        )
+        for run in finished.values_list("pk", flat=True):
+            delete_checkpoint(run)
+    except FileNotFoundError:
+        return
+    except Exception as error:
+        logger.warning("old checkpoints not removed", extra={"error": str(error)})
 
 
 def _epochs(folder: str) -> list[int]:

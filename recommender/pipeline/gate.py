@@ -7,6 +7,7 @@ exploration slot are counted apart as well, because the active version chose wha
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,19 +27,23 @@ from recommender.core.features import arrived_in_order, first_meeting, select_ev
 from recommender.core.scoring import scorer
 from recommender.core.serving import Recommender
 from recommender.models import ModelVersion
-from recommender.pipeline.artefacts import fetch_version
+from recommender.pipeline.artefacts import UnavailableArtefact, load_version
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.comparison import compare, fit_simple_rankers
 from recommender.pipeline.export import export_events
+from recommender.pipeline.heartbeat import Heartbeat, hold_lease
 from recommender.pipeline.workfolders import scratch_folder
-from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE, newest_event_id
-from recommender.selectors.versions import get_active_version
-from recommender.services.activation import (
-    BY_GATE,
-    activate_version,
-    claim_verdict,
-    record_verdict,
+from recommender.selectors.gate import (
+    BETTER,
+    NOT_BETTER,
+    NOT_ENOUGH,
+    UNUSABLE,
+    name_lease,
+    newest_event_id,
 )
+from recommender.selectors.versions import get_active_version
+from recommender.services.activation import BY_GATE, Overtaken, activate_version, record_verdict
+from recommender.services.leases import LostLease
 
 logger = logging.getLogger(__name__)
 
@@ -60,15 +65,31 @@ class _Evidence:
 def judge_candidate(*, version: ModelVersion) -> dict[str, Any] | None:
     """Judge `version`, keep the verdict in its row, and activate it where it is better.
 
-    Returns what was found; None where another worker is judging it.
+    Returns what was found; None where another worker is judging it or has taken it over meanwhile, and
+    where this machine cannot load what is to be compared: nothing is recorded then.
     """
-    if not claim_verdict(version_id=version.pk):
-        return None
+    with hold_lease(name_lease(version.pk)) as held:
+        if held is None:
+            return None
+        owner, heartbeat = held
+        try:
+            return _judge_held(version, owner, heartbeat)
+        except LostLease:
+            logger.warning("lease lost while judging", extra={"version": version.pk})
+            return None
+        except UnavailableArtefact as error:
+            logger.error(
+                "candidate not judged here", extra={"version": version.pk, "error": str(error)}
+            )
+            return None
+
+
+def _judge_held(version: ModelVersion, owner: str, heartbeat: Heartbeat) -> dict[str, Any]:
     active = get_active_version()
     since = max(version.data_until, active.data_until) if active else version.data_until
     newest = newest_event_id()
     with scratch_folder() as folder:
-        found = _judge(version, active, since=since, folder=folder)
+        found = _judge(version, active, since=since, folder=folder, check=heartbeat.check)
     found |= {
         "since": since.isoformat(),
         "needed": settings.ACTIVATION_GATE_MIN_EVENTS,
@@ -76,21 +97,29 @@ def judge_candidate(*, version: ModelVersion) -> dict[str, Any] | None:
         "judged_at": timezone.now().isoformat(),
         "event_id": newest,
     }
-    record_verdict(version_id=version.pk, gate=found)
+    record_verdict(version_id=version.pk, gate=found, owner=owner)
     logger.info("gate", extra={"version": version.pk, "verdict": found["verdict"]})
     if found["verdict"] == BETTER:
-        activate_version(version=version, reason=BY_GATE)
+        try:
+            activate_version(version=version, reason=BY_GATE, instead_of=active)
+        except Overtaken:
+            logger.info("another version was activated meanwhile", extra={"version": version.pk})
     return found
 
 
 def _judge(
-    version: ModelVersion, active: ModelVersion | None, *, since: datetime, folder: Path
+    version: ModelVersion,
+    active: ModelVersion | None,
+    *,
+    since: datetime,
+    folder: Path,
+    check: Callable[[], None],
 ) -> dict[str, Any]:
     try:
-        candidate = _load(version)
-    except (ArtefactError, OSError) as error:
+        candidate = load_version(version, device=settings.DEVICE)
+    except ArtefactError as error:
         return {"verdict": UNUSABLE, "cases": 0, "error": str(error)}
-    evidence = _collect(since, folder, encoder=candidate.manifest.encoder)
+    evidence = _collect(since, folder, encoder=candidate.manifest.encoder, check=check)
     count = len(evidence.cases)
     if count < settings.ACTIVATION_GATE_MIN_EVENTS:
         return {"verdict": NOT_ENOUGH, "cases": count}
@@ -103,14 +132,14 @@ def _judge(
     rankers[CANDIDATE] = _score(candidate, evidence)
     if active is not None:
         try:
-            rankers[ACTIVE] = _score(_load(active), evidence)
-        except (ArtefactError, OSError) as error:
-            # What cannot be loaded serves nobody, so it is nothing to be compared with.
+            rankers[ACTIVE] = _score(load_version(active, device=settings.DEVICE), evidence)
+        except ArtefactError as error:
+            # What nobody can load serves nobody, so it is nothing to be compared with.
             logger.warning("active version not comparable", extra={"error": str(error)})
-    ranks = {
-        name: rank_cases(score, evidence.log, evidence.cases, evidence.candidates)
-        for name, score in rankers.items()
-    }
+    ranks = {}
+    for name, score in rankers.items():
+        check()
+        ranks[name] = rank_cases(score, evidence.log, evidence.cases, evidence.candidates)
     found = compare(ranks, ours=CANDIDATE, learner=evidence.cases.learner)
     better = all(diff["ndcg@10"]["low"] > 0 for diff in found["diff"].values())
     found |= {
@@ -122,9 +151,13 @@ def _judge(
     return found
 
 
-def _collect(since: datetime, folder: Path, *, encoder: str) -> _Evidence:
+def _collect(
+    since: datetime, folder: Path, *, encoder: str, check: Callable[[], None]
+) -> _Evidence:
     loaded = load_catalogue(encoder=encoder)
-    log = export_events(folder, catalogue=loaded.catalogue, until=timezone.now())
+    log = export_events(
+        folder, catalogue=loaded.catalogue, until=timezone.now(), on_page=lambda _done: check()
+    )
     log = select_events(log, arrived_in_order(log))
     cut = since.timestamp()
     # A context is needed: the first thing somebody does says nothing of a ranker but its prior.
@@ -146,11 +179,6 @@ def _collect(since: datetime, folder: Path, *, encoder: str) -> _Evidence:
 def _score(recommender: Recommender, evidence: _Evidence) -> Any:
     catalogue = load_catalogue(encoder=recommender.manifest.encoder).catalogue
     return scorer(recommender.bind(catalogue), evidence.log)
-
-
-def _load(version: ModelVersion) -> Recommender:
-    folder = fetch_version(version.artefact, sha256=version.sha256)
-    return Recommender.load(folder, device=settings.DEVICE)
 
 
 def _explored(

@@ -1,15 +1,13 @@
-"""The hold of a worker on a training run: a thread that renews the lease, writes progress and hears of cancelling."""
+"""The hold of a worker on a training run: its heartbeat renews the lease, writes progress and hears of cancelling."""
 
 import logging
 import threading
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from django.db import Error, connection
-
-from recommender.services.training import LostLease, renew_training_lease, report_training
+from recommender.pipeline.heartbeat import Heartbeat
+from recommender.services.leases import LostLease
+from recommender.services.training import renew_training_lease, report_training
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +15,7 @@ BEAT_SECONDS = 1.0
 
 
 class Hold:
-    """While it is entered, the run is this worker's, and its row shows what `tell` was last told.
-
-    The lease counts as lost as soon as somebody else has it, or when it could not be renewed in time (no database):
-    then another worker may hold it already, and this one must stop.
-    """
+    """While its `heartbeat` is entered, the run is this worker's, and its row shows what `tell` was last told."""
 
     def __init__(
         self, *, run_id: int, worker: str, lease_seconds: int, read_history: Callable[[], list[Any]]
@@ -31,16 +25,19 @@ class Hold:
         self._pending: dict[str, Any] = {}
         self._history: list[Any] = []
         self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._lost = threading.Event()
         self._cancelled = threading.Event()
-        self._renewed = time.monotonic()
-        self._thread = threading.Thread(target=self._beat, name=f"run-{run_id}", daemon=True)
+        self.heartbeat = Heartbeat(
+            self._beat,
+            name=f"run-{run_id}",
+            every=BEAT_SECONDS,
+            lease_seconds=lease_seconds,
+            once_more=True,
+        )
 
     @property
     def lost(self) -> bool:
         """Another worker has the run, or may have it."""
-        return self._lost.is_set() or time.monotonic() - self._renewed > self._lease
+        return self.heartbeat.lost
 
     @property
     def cancelled(self) -> bool:
@@ -49,51 +46,24 @@ class Hold:
 
     def should_stop(self) -> bool:
         """Asked by the training at every step; costs nothing."""
-        return self._cancelled.is_set() or self.lost
+        return self.cancelled or self.lost
 
     def tell(self, **progress: Any) -> None:
         """Leave progress to be written at the next beat."""
         with self._lock:
             self._pending.update(progress)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join(timeout=30)
-
     def _beat(self) -> None:
+        if renew_training_lease(
+            run_id=self._run_id, worker=self._worker, lease_seconds=self._lease
+        ):
+            self._cancelled.set()
         try:
-            while not self._ended.wait(BEAT_SECONDS) and not self.lost:
-                self._beat_once()
-            if not self.lost:
-                self._beat_once()
-        finally:
-            connection.close()
-
-    def _beat_once(self) -> None:
-        began = time.monotonic()
-        try:
-            if renew_training_lease(
-                run_id=self._run_id, worker=self._worker, lease_seconds=self._lease
-            ):
-                self._cancelled.set()
-            self._renewed = began
             self._write_progress()
         except LostLease:
-            logger.warning("lease lost", extra={"run": self._run_id, "worker": self._worker})
-            self._lost.set()
-        except Error as error:
-            # The database is away: the training goes on until the lease would have run out.
-            logger.warning("lease not renewed", extra={"run": self._run_id, "error": str(error)})
-            connection.close()
+            raise
+        except Exception as error:  # the lease is renewed, and that is what counts
+            logger.warning("progress not written", extra={"run": self._run_id, "error": str(error)})
 
     def _write_progress(self) -> None:
         history = self._read_history()

@@ -6,11 +6,8 @@ counts only while it still held that claim. Nothing is lost when it dies: the cl
 
 import gc
 import logging
-import os
 import random
-import socket
 import time
-import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,9 +28,13 @@ from learners.services.freshness import (
 from recommender import metrics
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel, get_active
+from recommender.pipeline.artefacts import UnavailableArtefact
+from recommender.pipeline.heartbeat import BEATS_A_LEASE, Heartbeat
 from recommender.pipeline.slates import make_slates
 from recommender.selectors.freshness import list_orphans, list_outdated, read_clock, read_counts
 from recommender.selectors.situations import Read, read_situations
+from recommender.selectors.versions import get_serving_version_id
+from recommender.services.leases import LostLease, name_worker
 from recommender.services.slates import store_slates
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ ORPHAN_PARTS: Final = 16
 
 POISON_SECONDS: Final = 60.0
 """A learner whose slate cannot be computed is left alone for so long."""
+
+LONGEST_SECONDS: Final = 300.0
+"""As the time limit of the task, which only forked workers obey: claims of a batch that takes longer run out."""
 
 # These say nothing about the learners of the batch: it is given back and tried again as a whole.
 _NOT_THEIR_FAULT: Final = (OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
@@ -66,13 +70,18 @@ def refresh_stale(*, outdated: bool = False, seconds: float = 60.0) -> tuple[Ref
     """Refresh stale learners, in batches, until none is left that nobody works on, or `seconds` are over.
 
     With `outdated` also those who were active lately and whose slates are of another version than the active one.
-    Returns what became of them, and whether there may be more to do.
+    Returns what became of them, and whether there may be more to do. A machine that can load no version leaves all of
+    it to others, and to the sweeper's next nudge.
     """
-    worker = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    worker = name_worker()
     total = Refreshed()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        model = get_active()
+        try:
+            model = get_active()
+        except UnavailableArtefact as error:
+            logger.error("nothing refreshed", extra={"error": str(error)})
+            return total, False
         extra = _outdated(model) if outdated else []
         orphans = list_orphans(limit=settings.REFRESH_BATCH)
         claimed = claim_stale(
@@ -123,6 +132,8 @@ def refresh_claimed(
         done = _refresh_together(learner_ids, worker=worker, model=model)
     except _NOT_THEIR_FAULT:
         raise
+    except LostLease:
+        return Refreshed(lost=set(learner_ids))
     except Exception:
         if len(learner_ids) == 1:
             logger.exception("slate not computed", extra={"learner": learner_ids[0]})
@@ -147,7 +158,7 @@ def refresh_claimed(
 def _refresh_together(
     learner_ids: Sequence[int], *, worker: str, model: ActiveModel | None
 ) -> Refreshed:
-    with _without_collector():
+    with _without_collector(), _hold_claims(worker, learner_ids) as heartbeat:
         now = read_clock()
         seqs, reads = read_snapshot(learner_ids)
         slates = make_slates(
@@ -155,7 +166,7 @@ def _refresh_together(
             seqs=seqs,
             model=model,
             now=now,
-            on_progress=_Renewal(worker, learner_ids),
+            on_progress=heartbeat.check,
         )
         return _write(slates, seqs=seqs, worker=worker, now=now)
 
@@ -197,26 +208,26 @@ def _write(
     return Refreshed(stored=held, lost=set(seqs) - held)
 
 
-class _Renewal:
-    """Keeps the claims of a batch alive while it is worked on."""
+def _hold_claims(worker: str, learner_ids: Sequence[int]) -> Heartbeat:
+    """Keeps the claims of a batch alive while it is worked on, however long one step takes."""
+    seconds = float(settings.LEASE_SECONDS)
 
-    def __init__(self, worker: str, learner_ids: Sequence[int]) -> None:
-        self.worker = worker
-        self.learner_ids = learner_ids
-        self.renewed = time.monotonic()
+    def renew() -> None:
+        if not renew_claims(worker=worker, learner_ids=learner_ids, lease_seconds=seconds):
+            raise LostLease
 
-    def __call__(self) -> None:
-        if time.monotonic() - self.renewed > settings.LEASE_SECONDS / 3:
-            renew_claims(
-                worker=self.worker,
-                learner_ids=self.learner_ids,
-                lease_seconds=settings.LEASE_SECONDS,
-            )
-            self.renewed = time.monotonic()
+    return Heartbeat(
+        renew,
+        name=f"claims-{worker}",
+        every=seconds / BEATS_A_LEASE,
+        lease_seconds=seconds,
+        at_most=LONGEST_SECONDS,
+    )
 
 
 def _outdated(model: ActiveModel | None) -> list[int]:
-    if model is None:
+    # A machine that serves an earlier version because of trouble of its own must not undo the others' work.
+    if model is None or get_serving_version_id() not in (None, model.version_id):
         return []
     return list_outdated(
         version_id=model.version_id, now=timezone.now(), limit=settings.REFRESH_BATCH

@@ -7,9 +7,7 @@ checkpoint and continues. Whatever goes wrong in the run itself ends it with the
 import errno
 import json
 import logging
-import os
 import shutil
-import socket
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +21,21 @@ from recommender.core.artefact import WEIGHTS, read_manifest
 from recommender.core.config import TrainConfig
 from recommender.core.errors import ArtefactError, BadDataError, Cancelled, CoreError
 from recommender.core.progress import Progress
-from recommender.core.serving import Recommender
 from recommender.core.training import TrainResult, train
 from recommender.models import TrainingRun
 from recommender.phases import LABELS
-from recommender.pipeline.artefacts import delete_version, fetch_version, store_version
+from recommender.pipeline.artefacts import (
+    UnavailableArtefact,
+    delete_version,
+    fetch_version,
+    load_version,
+    store_version,
+)
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.checkpoints import (
     Courier,
     delete_checkpoint,
+    delete_stale_checkpoints,
     fetch_checkpoint,
     finite,
     read_history,
@@ -42,8 +46,8 @@ from recommender.pipeline.lease import Hold
 from recommender.pipeline.vectors import compute_vectors, load_encoder
 from recommender.pipeline.workfolders import remove_leftovers, work_folder
 from recommender.selectors.versions import get_active_version
+from recommender.services.leases import LostLease, name_worker
 from recommender.services.training import (
-    LostLease,
     Produced,
     claim_training_run,
     close_cancelled_training,
@@ -61,11 +65,12 @@ class _Stopped(Exception):
 
 def run_next_training(*, worker: str | None = None) -> TrainingRun | None:
     """Carry out the run that waits or has lost its worker; None where there is none, or another worker trains."""
-    worker = worker or f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    worker = worker or name_worker()
     run = claim_training_run(worker=worker, lease_seconds=settings.LEASE_SECONDS)
     if run is None:
         return None
     remove_leftovers()
+    delete_stale_checkpoints()
     _Work(run, worker).do()
     run.refresh_from_db()
     if run.version is not None and settings.ACTIVATION_GATE:
@@ -80,39 +85,39 @@ class _Work:
         self.run, self.worker = run, worker
         self.folder = work_folder(run)
         self.checkpoint = self.folder / "checkpoint"
-        self.courier = Courier(run.pk, self.checkpoint)
         self.hold = Hold(
             run_id=run.pk,
             worker=worker,
             lease_seconds=settings.LEASE_SECONDS,
             read_history=self._history,
         )
+        self.courier = Courier(run.pk, self.checkpoint, may_ship=lambda: not self.hold.lost)
 
     def do(self) -> None:
         """Carry the run to its end, or leave it to the next worker."""
         log = logger.getChild(str(self.run.pk))
         log.info("training begins", extra={"worker": self.worker, "try": self.run.takeovers + 1})
-        kept = False
+        closed = False
         try:
-            with self.courier, self.hold:
+            # The courier may still be sending when the training is over, and the lease must not run out before.
+            with self.hold.heartbeat, self.courier.heartbeat:
                 produced = self._produce()
             self._finish(produced)
+            closed = True
         except (_Stopped, Cancelled, LostLease):
-            kept = not self._close_cancelled()
+            closed = self._close_cancelled()
         except (OperationalError, InterfaceError) as error:
             # The database is away, which says nothing about the run: whoever sees it back goes on.
             log.warning("training interrupted", extra={"error": str(error)})
-            kept = True
         except Exception as error:
             log.exception("training failed")
-            self._fail(describe_error(error))
+            closed = self._fail(describe_error(error))
         except BaseException:
             release_training_lease(run_id=self.run.pk, worker=self.worker)
-            kept = True
             raise
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
-            if not kept:
+            if closed:
                 delete_checkpoint(self.run.pk)
 
     def _produce(self) -> Produced:
@@ -121,7 +126,7 @@ class _Work:
         if self.run.takeovers:
             fetch_checkpoint(self.run.pk, self.checkpoint)
         self._phase("vectors")
-        compute_vectors(on_progress=self._counting("vectors"))
+        compute_vectors(on_progress=self._counting("vectors"), check=self._stop_if_asked)
         catalogue = load_catalogue(encoder=load_encoder().hash).catalogue
         self._phase("export")
         assert self.run.data_until is not None  # noqa: S101  every claimed run has one
@@ -183,8 +188,8 @@ class _Work:
             return None, None
         try:
             folder = fetch_version(version.artefact, sha256=version.sha256)
-            Recommender.load(folder, device="cpu")
-        except (ArtefactError, OSError) as error:
+            load_version(version, device="cpu")
+        except (ArtefactError, UnavailableArtefact) as error:
             logger.warning("active version not usable as a start", extra={"error": str(error)})
             return None, None
         return version.pk, folder
@@ -198,11 +203,14 @@ class _Work:
             delete_version(produced.artefact)
             raise
 
-    def _fail(self, error: str) -> None:
+    def _fail(self, error: str) -> bool:
+        """Close the run with the error; False where it is another worker's by now."""
         try:
             fail_training(run_id=self.run.pk, worker=self.worker, error=error)
         except LostLease:
             logger.warning("lease lost before the error was written", extra={"error": error})
+            return False
+        return True
 
     def _close_cancelled(self) -> bool:
         if not self.hold.cancelled:
@@ -225,10 +233,12 @@ class _Work:
         return told
 
     def _follow(self, progress: Progress) -> None:
+        # A phase without epochs has steps to show.
+        in_steps = progress.epochs == 1
         self.hold.tell(
             phase=progress.phase,
-            epoch=progress.epoch,
-            epochs=progress.epochs,
+            epoch=progress.step if in_steps else progress.epoch,
+            epochs=progress.steps if in_steps else progress.epochs,
             loss=finite(progress.loss),
             metric=finite(progress.metric),
             seconds_left=progress.seconds_left,

@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.core.cache import cache
 
 from content.selectors import list_missing_vectors, read_texts
 from content.services import compute_text_hashes, store_vectors
+from recommender.core.errors import ArtefactError
+from recommender.pipeline.heartbeat import hold_lease
+from recommender.selectors.vectors import remember_encoder
+from recommender.services.leases import LostLease
 
 if TYPE_CHECKING:
     from recommender.core.text import TextEncoder
@@ -18,34 +21,35 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 256
 DEFAULT_ENCODER: Final = "all-MiniLM-L6-v2"
-
-_LOCK: Final = "text-vectors"
-_LOCK_SECONDS: Final = (
-    300  # far longer than a batch takes; a killed worker's work waits no longer than this
-)
+LEASE: Final = "text-vectors"
 
 OnProgress = Callable[[int, int], None]
 
 
-@lru_cache(maxsize=1)
 def load_encoder() -> "TextEncoder":
     """The encoder named in the settings, verified, once a process.
 
     Raises IncompatibleArtefact where it isn't there or has no pin, CorruptArtefact where it isn't that of the pin.
     """
+    encoder = _load_encoder(settings.TEXT_ENCODER, settings.TEXT_ENCODER_SHA256)
+    remember_encoder(encoder.hash)
+    return encoder
+
+
+@lru_cache(maxsize=1)
+def _load_encoder(name: str, sha256: str) -> "TextEncoder":
     from recommender.core.text import TextEncoder
 
-    name = settings.TEXT_ENCODER
-    return TextEncoder.load(
-        None if name == DEFAULT_ENCODER else name, settings.TEXT_ENCODER_SHA256 or None
-    )
+    return TextEncoder.load(None if name == DEFAULT_ENCODER else name, sha256 or None)
 
 
-def compute_vectors(*, on_progress: OnProgress | None = None) -> int:
+def compute_vectors(
+    *, on_progress: OnProgress | None = None, check: Callable[[], None] = lambda: None
+) -> int:
     """Encode every text that has no vector of the current encoder, and return how many got one.
 
-    `on_progress(done, all)` is told after each batch and may raise to end the work; what is stored stays. Safe to run
-    twice and at once: what somebody else has stored meanwhile is passed over.
+    `on_progress(done, all)` is told after each batch, `check()` is called within one as well; either may raise to end the
+    work, and what is stored stays. Safe to run twice and at once: what somebody else has stored meanwhile is passed over.
     """
     encoder = load_encoder()
     compute_text_hashes()
@@ -59,7 +63,9 @@ def compute_vectors(*, on_progress: OnProgress | None = None) -> int:
         if not compute_text_hashes(stale) and not keys:
             break
         if keys:
-            vectors = encoder.encode([texts[key] for key in keys])
+            vectors = encoder.encode(
+                [texts[key] for key in keys], on_progress=lambda _done, _all: check()
+            )
             stored += store_vectors(encoder.hash, dict(zip(keys, vectors, strict=True)))
         done += len(keys)
         logger.info("text vectors", extra={"done": done, "of": max(done, total)})
@@ -70,13 +76,16 @@ def compute_vectors(*, on_progress: OnProgress | None = None) -> int:
 
 def compute_vectors_once() -> int:
     """As `compute_vectors`, unless another worker is at it: two would encode the same batches. For messages."""
-    if not cache.add(_LOCK, "", timeout=_LOCK_SECONDS):
+    with hold_lease(LEASE) as held:
+        if held is None:
+            return 0
+        _owner, heartbeat = held
+        try:
+            return compute_vectors(check=heartbeat.check)
+        except LostLease:
+            logger.warning("another worker goes on with the text vectors")
+        except ArtefactError as error:
+            logger.error(
+                "no text vectors: the encoder cannot be loaded", extra={"error": str(error)}
+            )
         return 0
-    try:
-        return compute_vectors(on_progress=lambda _done, _all: _keep_lock())
-    finally:
-        cache.delete(_LOCK)
-
-
-def _keep_lock() -> None:
-    cache.touch(_LOCK, timeout=_LOCK_SECONDS)

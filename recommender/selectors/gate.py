@@ -1,19 +1,21 @@
 """When the activation gate has something new to judge."""
 
-from datetime import datetime
 from typing import Final
-
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from learners.models import Event
 from recommender.models import ModelVersion
+from recommender.selectors.leases import is_leased
 from recommender.selectors.versions import get_active_version, list_candidates
 
 BETTER: Final = "better"
 NOT_BETTER: Final = "not better"
 NOT_ENOUGH: Final = "not enough evidence"
 UNUSABLE: Final = "unusable"
+
+
+def name_lease(version_id: int) -> str:
+    """The lease that whoever judges the version holds."""
+    return f"gate:{version_id}"
 
 
 def newest_event_id() -> int:
@@ -27,7 +29,7 @@ def find_candidate_to_judge(*, needed: int) -> ModelVersion | None:
     Cheap enough for a sweeper: reads `needed` events from the end of the key. Older candidates are superseded.
     """
     version = list_candidates().filter(problem="").first()
-    if version is None or _is_being_judged(version):
+    if version is None or is_leased(name=name_lease(version.pk)):
         return None
     judged = int(version.gate.get("event_id") or 0)
     # Half as many again as are needed: else each further event would start a full comparison.
@@ -39,8 +41,3 @@ def find_candidate_to_judge(*, needed: int) -> ModelVersion | None:
     if len(rows) < wait or any(pk <= judged or received <= since for pk, received in rows):
         return None
     return version
-
-
-def _is_being_judged(version: ModelVersion) -> bool:
-    until: datetime | None = parse_datetime(str(version.gate.get("judging_until") or ""))
-    return until is not None and until > timezone.now()

@@ -17,15 +17,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from recommender.models import ModelVersion, TrainingRun
+from recommender.services.leases import LostLease
 
 MAX_TAKEOVERS: Final = 10
 """A run that loses its worker more often than this is failed: it is likely to be what kills them."""
 
 Status = TrainingRun.Status
-
-
-class LostLease(Exception):
-    """Another worker has taken the run over, or it is finished: the caller must write nothing more."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_weights(
     same_weights(tmp_path / "again", version)
 
 
-@pytest.mark.parametrize("stop_after", [4, 30])
+@pytest.mark.parametrize("stop_after", [4, 20, 45])
 def test_a_run_that_was_interrupted_ends_in_the_same_version(
     run_training: Train,
     log: EventLog,
@@ -74,6 +74,24 @@ def test_a_run_that_was_interrupted_ends_in_the_same_version(
     assert not (tmp_path / "out").exists()
     run_training(log, catalogue, tmp_path / "out", checkpoint=checkpoint)
     same_weights(tmp_path / "out", version)
+
+
+@pytest.mark.parametrize("phase", ["linear", "mixture"])
+def test_a_phase_without_epochs_tells_its_steps_and_stops_between_them(
+    run_training: Train, log: EventLog, catalogue: Catalogue, tmp_path: Path, phase: str
+) -> None:
+    told: list[Progress] = []
+
+    def stop() -> bool:
+        return bool(told) and told[-1].phase == phase and told[-1].step == 1
+
+    with pytest.raises(Cancelled):
+        run_training(log, catalogue, tmp_path / "out", on_progress=told.append, should_stop=stop)
+    steps = [p.step for p in told if p.phase == phase and p.steps > 1]
+    assert steps == sorted(steps)
+    assert (told[-1].phase, told[-1].step) == (phase, 1)
+    assert told[-1].steps > 3
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_checkpoint_of_other_data_is_refused(

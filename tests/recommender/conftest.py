@@ -109,10 +109,8 @@ def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def training_ground(
-    db: None, alice: Any, bob: Any, settings: Any, tmp_path: Path
-) -> SimpleNamespace:
-    """The practice course, studied by Alice; versions are stored in a folder of this test."""
+def own_home(settings: Any, tmp_path: Path) -> None:
+    """Artefacts, work folders and local copies of this test only."""
     settings.STORAGES = {
         **settings.STORAGES,
         "artefacts": {
@@ -121,6 +119,30 @@ def training_ground(
         },
     }
     settings.ATTUNE_HOME = tmp_path
+
+
+@pytest.fixture
+def make_version(own_home: None, tmp_path: Path) -> Callable[[int], ModelVersion]:
+    """A version whose files are there but which nobody loads."""
+
+    def make(number: int) -> ModelVersion:
+        folder = tmp_path / "artefacts" / f"v{number}"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}", encoding="utf-8")
+        return ModelVersion.objects.create(
+            artefact=f"v{number}",
+            sha256="0" * 64,
+            manifest={},
+            metrics={},
+            data_until=datetime.now(UTC) - timedelta(days=1),
+        )
+
+    return make
+
+
+@pytest.fixture
+def training_ground(db: None, alice: Any, bob: Any, own_home: None) -> SimpleNamespace:
+    """The practice course, studied by Alice; versions are stored in a folder of this test."""
     made = practice.make_course()
     group = create_group(teacher=bob, name="Practice")
     add_learner(group=group, learner=alice)

@@ -2,9 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,22 +13,9 @@ from recommender.pipeline.active import forget_active
 from recommender.services.activation import activate_version
 from tests.recommender.training_samples import train_version
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 
 TRACKS, STEPS = 6, 8
-
-
-@pytest.fixture(autouse=True)
-def own_home(settings: Any, tmp_path: Path) -> Iterator[None]:
-    settings.ATTUNE_HOME = tmp_path
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "artefacts": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "artefacts"},
-        },
-    }
-    yield
 
 
 @pytest.fixture

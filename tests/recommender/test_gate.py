@@ -2,7 +2,6 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +14,9 @@ from content.models import Course, Item
 from learners.models import Event, User
 from recommender.models import Activation, ModelVersion
 from recommender.pipeline.gate import judge_candidate
-from recommender.selectors.gate import find_candidate_to_judge
-from recommender.services.activation import activate_version
+from recommender.selectors.gate import find_candidate_to_judge, name_lease
+from recommender.services.activation import activate_version, record_verdict
+from recommender.services.leases import LostLease, claim_lease
 from tests.recommender.training_samples import train_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,18 +25,9 @@ TRACKS, STEPS = 4, 6
 
 
 @pytest.fixture(autouse=True)
-def own_home(settings: Any, tmp_path: Path) -> Iterator[None]:
-    settings.ATTUNE_HOME = tmp_path
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "artefacts": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "artefacts"},
-        },
-    }
+def gate_of_forty(settings: Any, own_home: None) -> None:
     settings.ACTIVATION_GATE = True
     settings.ACTIVATION_GATE_MIN_EVENTS = 40
-    yield
 
 
 @pytest.fixture
@@ -158,13 +149,38 @@ def test_the_sweeper_looks_again_only_when_there_is_more_to_see(tracks: Any) -> 
 
 
 def test_one_worker_judges_at_a_time(tracks: Any) -> None:
-    from recommender.services.activation import claim_verdict
-
     walk(tracks, name="past", learners=24)
     version = train_version()
-    assert claim_verdict(version_id=version.pk)
+    assert claim_lease(name=name_lease(version.pk), owner="another", seconds=60)
+    before = ModelVersion.objects.get(pk=version.pk).gate
     assert judge_candidate(version=version) is None
     assert find_candidate_to_judge(needed=1) is None
+    version.refresh_from_db()
+    assert version.gate == before
+
+
+def test_who_lost_the_lease_records_no_verdict(tracks: Any) -> None:
+    walk(tracks, name="past", learners=24)
+    version = train_version()
+    assert claim_lease(name=name_lease(version.pk), owner="another", seconds=60)
+    with pytest.raises(LostLease):
+        record_verdict(version_id=version.pk, gate={"verdict": "better"}, owner="late")
+    version.refresh_from_db()
+    assert version.gate["verdict"] == "not enough evidence"
+
+
+def test_a_machine_that_cannot_load_the_candidate_leaves_it_to_others(
+    tracks: Any, tmp_path: Path
+) -> None:
+    walk(tracks, name="past", learners=24)
+    version = train_version()
+    before = ModelVersion.objects.get(pk=version.pk).gate
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").write_text("no folder can be made here", encoding="utf-8")
+    assert judge_candidate(version=version) is None
+    assert ModelVersion.objects.get(pk=version.pk).gate == before
+    (tmp_path / "cache").unlink()
+    assert judge_candidate(version=version) is not None
 
 
 def test_a_candidate_whose_files_are_damaged_is_unusable(tracks: Any, tmp_path: Path) -> None:

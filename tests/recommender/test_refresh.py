@@ -1,12 +1,12 @@
 """Claims, snapshots and writes of the refresh, with real connections and real commits."""
 
-import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from learners.models import LearnerState
@@ -14,6 +14,7 @@ from learners.services.freshness import claim_stale, mark_dirty
 from learners.services.groups import add_learner
 from recommender.models import Slate
 from recommender.pipeline import refresh as pipeline
+from tests.recommender.connections import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,25 +31,6 @@ def class_7b(alice: Any, charlie: Any, person: Callable[..., Any], group: Any) -
 def stale(person: Any) -> bool:
     state = LearnerState.objects.get(learner=person)
     return state.dirty_seq > state.clean_seq
-
-
-def elsewhere(work: Callable[[], Any]) -> None:
-    """Do something on another connection, and wait for it."""
-    problems: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as problem:
-            problems.append(problem)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(timeout=20)
-    assert not thread.is_alive()
-    assert not problems, problems
 
 
 def test_all_stale_learners_get_slates_in_one_pass(class_7b: list[Any], refresh: Any) -> None:
@@ -254,3 +236,44 @@ def test_the_newest_slate_is_the_newest_though_a_workers_clock_is_behind(
     newest = Slate.objects.filter(learner=alice).order_by("-computed_at").first()
     assert newest is not None
     assert newest.seq == LearnerState.objects.get(learner=alice).dirty_seq
+
+
+def test_a_step_that_takes_longer_than_the_lease_loses_nobody(
+    class_7b: list[Any], refresh: Any, monkeypatch: Any, settings: Any
+) -> None:
+    settings.LEASE_SECONDS = 1
+    compute = pipeline.make_slates
+    stolen: list[int] = []
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:  # another worker looks for what is free, again and again
+            elsewhere(
+                lambda: stolen.extend(claim_stale(worker="another", limit=10, lease_seconds=60))
+            )
+            time.sleep(0.2)
+        return compute(*args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "make_slates", slow)
+    assert {member.pk for member in class_7b} <= refresh().stored
+    assert not stolen
+
+
+def test_who_lost_every_claim_stops_in_the_middle(
+    class_7b: list[Any], refresh: Any, monkeypatch: Any, settings: Any
+) -> None:
+    settings.LEASE_SECONDS = 1
+
+    def robbed(*_args: Any, on_progress: Callable[[], None], **_kwargs: Any) -> Any:
+        LearnerState.objects.update(
+            claimed_by="another", claimed_until=timezone.now() + timedelta(minutes=1)
+        )
+        time.sleep(0.7)
+        on_progress()
+        raise AssertionError("it went on with what is another's")
+
+    monkeypatch.setattr(pipeline, "make_slates", robbed)
+    done = refresh()
+    assert {member.pk for member in class_7b} <= done.lost
+    assert not done.failed
+    assert not Slate.objects.exists()

@@ -2,13 +2,11 @@
 
 import errno
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,23 +21,10 @@ from recommender.services.training import (
     renew_training_lease,
     request_training,
 )
+from tests.recommender.connections import all_at_once
 from tests.recommender.training_samples import make_class, train_version
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def own_home(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """Artefacts, work folders and local copies of this test only."""
-    settings.ATTUNE_HOME = tmp_path
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "artefacts": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "artefacts"},
-        },
-    }
-    yield
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 
 
 def run_next() -> TrainingRun | None:
@@ -119,18 +104,13 @@ def test_runs_wait_for_one_another(algebra: Any) -> None:
 def test_of_two_workers_that_claim_at_once_one_gets_the_run() -> None:
     for _number in range(3):
         request_training(by=None)
-    barrier, got = threading.Barrier(4), []
-
-    def claim(name: str) -> None:
-        barrier.wait()
-        got.append(claim_training_run(worker=name, lease_seconds=30))
-        connection.close()
-
-    threads = [threading.Thread(target=claim, args=(f"w{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got: list[TrainingRun | None] = []
+    all_at_once(
+        [
+            lambda name=name: got.append(claim_training_run(worker=name, lease_seconds=30))  # type: ignore[misc]
+            for name in ("one", "two", "three", "four")
+        ]
+    )
     assert len([run for run in got if run is not None]) == 1
     assert TrainingRun.objects.filter(status="running").count() == 1
 
@@ -260,3 +240,67 @@ def test_another_worker_goes_on_from_the_last_shipped_checkpoint(
     assert done.takeovers == 1
     epochs = [row["epoch"] for row in done.history if row["phase"] == "attention"]
     assert epochs == list(range(1, len(epochs) + 1)) and len(epochs) > 3
+
+
+@pytest.mark.parametrize("phase", ["linear", "mixture"])
+def test_a_phase_without_epochs_shows_its_steps_and_can_be_cancelled(
+    algebra: Any, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    from recommender.pipeline import lease
+    from recommender.pipeline.lease import Hold
+
+    make_class(algebra)
+    run = request_training(by=None, options={"minutes": 0.1})
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.02)
+    tell = Hold.tell
+    shown: list[tuple[int, int]] = []
+
+    def slow(self: Any, **progress: Any) -> None:
+        tell(self, **progress)
+        if progress["phase"] == phase:
+            shown.append((progress["epoch"], progress["epochs"]))
+            if progress["epoch"] == 1:
+                cancel_training(run_id=run.pk)
+                threading.Event().wait(0.2)
+
+    monkeypatch.setattr(Hold, "tell", slow)
+    done = run_next()
+    assert done is not None and done.status == "cancelled"
+    assert 1 <= shown[-1][0] <= 2 < shown[-1][1]
+    assert done.phase == phase
+
+
+def test_who_lost_the_run_leaves_the_checkpoints_of_the_next_worker(
+    algebra: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from recommender.core.loop import Loop
+    from recommender.pipeline import checkpoints
+    from recommender.pipeline.checkpoints import Courier
+
+    make_class(algebra)
+    run = request_training(by=None, options={"minutes": 5})
+    monkeypatch.setattr(checkpoints, "WATCH_SECONDS", 3600.0)
+    save = Loop._save
+
+    def robbed(self: Any) -> None:
+        save(self)
+        Courier(run.pk, self.folder.parent).ship()
+        TrainingRun.objects.filter(pk=run.pk).update(lease_owner="next", takeovers=1)
+        raise RuntimeError("and it breaks, besides")
+
+    monkeypatch.setattr(Loop, "_save", robbed)
+    done = run_next()
+    assert done is not None and (done.status, done.lease_owner) == ("running", "next")
+    assert list((tmp_path / "artefacts" / "runs" / str(run.pk)).rglob("state.safetensors"))
+
+
+def test_what_was_shipped_after_the_end_of_a_run_is_removed_by_the_next_one(
+    algebra: Any, tmp_path: Path
+) -> None:
+    make_class(algebra)
+    first = train_version()
+    left = tmp_path / "artefacts" / "runs" / str(first.run.pk) / "attention" / "9"
+    left.mkdir(parents=True)
+    (left / "state.safetensors").write_bytes(b"weights")
+    train_version()
+    assert not left.exists()

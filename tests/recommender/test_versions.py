@@ -2,56 +2,22 @@
 
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from common.api.errors import Refused
-from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 
 from recommender.models import Activation, ModelVersion
 from recommender.pipeline.active import forget_active, get_active
 from recommender.selectors.versions import get_active_version, get_serving_version_id
 from recommender.services.activation import activate_version, roll_back
+from tests.recommender.connections import all_at_once
 from tests.recommender.training_samples import make_class, stored_file, train_version
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def own_home(settings: Any, tmp_path: Path) -> Iterator[None]:
-    settings.ATTUNE_HOME = tmp_path
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "artefacts": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "artefacts"},
-        },
-    }
-    yield
-
-
-@pytest.fixture
-def make_version(tmp_path: Path) -> Any:
-    """A version whose files are there but which nobody loads."""
-
-    def make(number: int) -> ModelVersion:
-        folder = tmp_path / "artefacts" / f"v{number}"
-        folder.mkdir(parents=True)
-        (folder / "manifest.json").write_text("{}", encoding="utf-8")
-        return ModelVersion.objects.create(
-            artefact=f"v{number}",
-            sha256="0" * 64,
-            manifest={},
-            metrics={},
-            data_until=timezone.now() - timedelta(days=1),
-        )
-
-    return make
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 
 
 def test_activating_moves_the_pointer_and_writes_the_ledger(make_version: Any, olga: Any) -> None:
@@ -103,18 +69,7 @@ def test_activations_at_once_leave_one_active_version_and_a_ledger_in_order(
     make_version: Any,
 ) -> None:
     versions = [make_version(number) for number in range(4)]
-    barrier = threading.Barrier(4)
-
-    def activate(version: ModelVersion) -> None:
-        barrier.wait()
-        activate_version(version=version)
-        connection.close()
-
-    threads = [threading.Thread(target=activate, args=(version,)) for version in versions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once([partial(activate_version, version=version) for version in versions])
     ledger = list(Activation.objects.order_by("pk"))
     assert len(ledger) == 4
     assert [row.previous_id for row in ledger] == [None, *(row.version_id for row in ledger[:-1])]

@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from recommender.core.errors import BadDataError
         from recommender.core.readers import TEST, read_folder
+        from recommender.pipeline.artefacts import UnavailableArtefact
         from recommender.pipeline.evaluate import evaluate_folder
 
         folder: Path = options["folder"]
@@ -37,7 +38,7 @@ class Command(BaseCommand):
                 report = evaluate_folder(
                     data, slug=slug, limit=options["limit"], on_learners=bar.update
                 )
-        except BadDataError as error:
+        except (BadDataError, UnavailableArtefact) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
