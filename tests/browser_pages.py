@@ -1,11 +1,23 @@
 """A person at a browser, and what the browser complains of meanwhile."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
 
 PASSWORD = "correct horse battery"
 # Chromium writes an error to the console for every answer above 399; tests of refusals expect those.
 EXPECTED = "Failed to load resource"
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+NARROWEST = {"width": 320, "height": 640}
+WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)
+    .map(each => `${each.tagName}.${each.className}`).slice(0, 5)"""
+WCAG = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
 
 
 class Visitor:
@@ -36,3 +48,23 @@ class Visitor:
         address = urlsplit(request.url)
         if address.scheme not in {"data", "blob", "about"} and address.netloc != self.host:
             self.complaints.append(f"other host: {request.url}")
+
+
+def check(page: Any, address: str) -> Iterator[str]:
+    """Yield what is wrong with the page that is open: on a phone and a desktop, in light and dark."""
+    for size, scheme in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size(size)
+        # As tall as the page is: what the bar at the bottom of a phone covers can be scrolled free.
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({**size, "height": height})
+        # The colours of the scheme are there with the second frame.
+        page.evaluate(
+            "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+        )
+        for violation in Axe().run(page, options=WCAG).response["violations"]:
+            nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
+            yield f"{address} {size['width']} {scheme}: {violation['id']}: {nodes}"
+    page.set_viewport_size(NARROWEST)
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        yield f"{address}: sticks out at {NARROWEST['width']}: {page.evaluate(WIDE)}"

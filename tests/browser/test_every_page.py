@@ -1,29 +1,19 @@
 """Each page in light and dark, on a phone and a desktop: axe finds nothing, nothing sticks out, nothing is blocked."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import algebra_course
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browser_pages import Visitor
+from browser_pages import DESKTOP, Visitor, check
 
 from content.models import Question
 from learners.services.assignments import give_assignment
 from learners.services.events import record_attempt
 from learners.services.groups import add_course, add_learner, create_group
 
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
-NARROWEST = {"width": 320, "height": 640}
-WIDE = """() => [...document.querySelectorAll("body *")]
-    .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)
-    .map(each => `${each.tagName}.${each.className}`).slice(0, 5)"""
-WCAG = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
 PUBLIC = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
 LEARNER = [
     *("/", "/progress/", "/courses/", "/courses/algebra/", "/join/", "/account/"),
@@ -70,26 +60,6 @@ def school(alice: Any, bob: Any) -> SimpleNamespace:
         )
     give_assignment(group=group, teacher=bob, rule="pin", items=[made.items["graphs-one"]])
     return SimpleNamespace(group=group, **vars(made))
-
-
-def check(page: Any, address: str) -> Iterator[str]:
-    """Yield what is wrong with the page that is open."""
-    for size, scheme in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.set_viewport_size(size)
-        # As tall as the page is: what the bar at the bottom of a phone covers can be scrolled free.
-        height = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({**size, "height": height})
-        # The colours of the scheme are there with the second frame.
-        page.evaluate(
-            "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
-        )
-        for violation in Axe().run(page, options=WCAG).response["violations"]:
-            nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
-            yield f"{address} {size['width']} {scheme}: {violation['id']}: {nodes}"
-    page.set_viewport_size(NARROWEST)
-    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-        yield f"{address}: sticks out at {NARROWEST['width']}: {page.evaluate(WIDE)}"
 
 
 def check_all(visitor: Visitor, addresses: list[str]) -> list[str]:
