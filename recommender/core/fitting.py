@@ -182,7 +182,7 @@ def fit_mixture(
             weight, _ = climb(lambda w: judge(step, replace(chosen, linear=w)), LINEAR_WEIGHTS)
             chosen = replace(chosen, linear=weight)
     on_step(step + 1, steps)
-    scores = chosen.combine(scored.probability, scored.linear, None).log() + scored.closed
+    scores = chosen.combine(scored.probability, scored.linear).log() + scored.closed
     heat = _temperature(scores, scored.target)
     on_step(steps, steps)
     return Mixed(replace(chosen, heat=heat), kept, words)

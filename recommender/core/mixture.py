@@ -1,6 +1,6 @@
-"""How the attention, linear and text parts become one score.
+"""How the attention and the linear part become one score.
 
-``s = softmax(attention) + b · linear + c · text`` and affinity = log-softmax of τ · log s: a mixture in
+``s = softmax(attention) + b · linear`` and affinity = log-softmax of τ · log s: a mixture in
 which each part can raise an item on its own. (Adding logits instead, a product, measured worse.) The
 weights are chosen on validation cases, τ makes the affinities likely.
 """
@@ -22,19 +22,15 @@ FLOOR = 1e-7
 
 @dataclass(frozen=True)
 class Mixture:
-    """Weights of the linear and the text part beside the attention's probabilities."""
+    """Weight of the linear part beside the attention's probabilities."""
 
     linear: float = 0.3
-    text: float = 0.0
-    decay: float = 0.75  # of the linear and the text part, per distinct item
+    decay: float = 0.75  # of the linear part, per distinct item
     heat: float = 1.0  # τ
 
-    def combine(self, probability: Tensor, linear: Tensor, text: Tensor | None) -> Tensor:
-        """Scores s [B, V] from the attention's probabilities and the other parts."""
-        total = probability + self.linear * linear
-        if text is not None and self.text:
-            total = total + self.text * text
-        return total.clamp(min=FLOOR)
+    def combine(self, probability: Tensor, linear: Tensor) -> Tensor:
+        """Scores s [B, V] from the attention's probabilities and the linear part."""
+        return (probability + self.linear * linear).clamp(min=FLOOR)
 
 
 @dataclass
@@ -49,7 +45,7 @@ class ScoredCases:
 
 def quality(cases: ScoredCases, mixture: Mixture) -> float:
     """NDCG@10."""
-    scores = mixture.combine(cases.probability, cases.linear, None)
+    scores = mixture.combine(cases.probability, cases.linear)
     found = metrics.ranks(scores + cases.closed, cases.target)
     return float(metrics.ndcg(found.double().numpy()).mean())
 

@@ -76,7 +76,11 @@ def global_time(data: DataFolder) -> Protocol | str:
     test = _last_of_each(data.log, fresh & (time >= late))
     if not training.any() or len(test) < FEWEST:
         return "too few rows before and after the cuts"
-    told = {"trained_before": float(early), "tested_from": float(late), "cases": len(test)}
+    told: dict[str, object] = {
+        "trained_before": float(early),
+        "tested_from": float(late),
+        "cases": len(test),
+    }
     return Protocol(training, valid, test, _met(data, training), told)
 
 

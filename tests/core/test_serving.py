@@ -85,7 +85,7 @@ def test_share_is_the_first_order_effect_in_the_linear_part(
 ) -> None:
     """With the attention silent, removing an event's entry changes log s by its share."""
     bound = Recommender.load(version, device="cpu").bind(catalogue)
-    bound.mixture = type(bound.mixture)(linear=1e6, text=0.0, decay=1.0, heat=1.0)
+    bound.mixture = type(bound.mixture)(linear=1e6, decay=1.0, heat=1.0)
     bound.value = bound.value.abs()
     one = log.of(np.array([int(np.argmax(np.diff(log.offsets)))]))
     scores = bound.score(one, now=NOW)
