@@ -9,11 +9,13 @@ from pathlib import Path
 
 import torch
 
+from recommender.core.crew import help_out, joined
 from recommender.core.device import pick
 from recommender.core.errors import CoreError
 from recommender.core.measure_common import Options
 from recommender.core.measure_next_item import measure_next_item
 from recommender.core.measure_success import measure_success
+from recommender.core.next_item import help_train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,17 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json.is_dir():
             raise CoreError(f"--json {options.json}: is a folder")
         pick(options.device)
-        run = measure_next_item if options.task == "next-item" else measure_success
-        run(
-            Options(
-                data=options.data,
-                out=options.json,
-                minutes=options.minutes,
-                seed=options.seed,
-                device=options.device,
-                save=options.save,
-            )
-        )
+        with joined() as crew:
+            if crew.leads:
+                _measure(options)
+            else:
+                help_out(help_train)
     except (CoreError, OSError, ValueError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
@@ -62,6 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped\n")
         return 130
     return 0
+
+
+def _measure(options: argparse.Namespace) -> None:
+    run = measure_next_item if options.task == "next-item" else measure_success
+    run(
+        Options(
+            data=options.data,
+            out=options.json,
+            minutes=options.minutes,
+            seed=options.seed,
+            device=options.device,
+            save=options.save,
+        )
+    )
 
 
 def _minutes(text: str) -> float:

@@ -21,6 +21,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from recommender.core.crew import ALONE, EPOCH, STEP, Crew
+from recommender.core.device import autocast
 from recommender.core.errors import Cancelled
 from recommender.core.progress import Progress
 
@@ -65,8 +67,10 @@ class Loop(Generic[T]):
         checkpoint: Path | None,
         on_progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
+        crew: Crew = ALONE,
     ) -> None:
         self.model = model
+        self.crew = crew
         self.schedule = schedule
         self.phase = phase
         self.folder = checkpoint / phase if checkpoint is not None else None
@@ -106,27 +110,35 @@ class Loop(Generic[T]):
         history = self.history
         seed = self.schedule.seed * 100_003 + history.epoch
         torch.manual_seed(seed)
-        todo = batches(torch.Generator().manual_seed(seed))
-        total, metric = 0.0, history.metrics[-1] if history.metrics else None
+        self.crew.signal(EPOCH, seed)
+        todo = self.crew.steps(batches(torch.Generator().manual_seed(seed)))
+        total, done, metric = 0.0, 0, history.metrics[-1] if history.metrics else None
         self.model.train()
         for step, batch in enumerate(todo):
             if self.should_stop():
                 raise Cancelled(f"stopped in epoch {history.epoch + 1} of {self.phase}")
-            loss = loss_of(batch)
+            if self.history.spent + time.monotonic() - began > self.schedule.seconds and step:
+                break  # more data than fits into the time: an epoch is a part of them
+            self.crew.signal(STEP)
+            self.crew.send(self.model)
+            with autocast(self.model):
+                loss = loss_of(batch)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            self.crew.gather(self.model)
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimiser.step()
             self.steps += 1
             self._follow()
             total += loss.item()
+            done += 1
             late = history.spent + time.monotonic() - began > self.schedule.seconds
             if step % 20 == 0 or step == len(todo) - 1:
                 left = self._left(began, (step + 1) / max(len(todo), 1))
                 self._tell(total / (step + 1), metric, left, step + 1, len(todo))
             if late:
                 break
-        history.losses.append(total / max(len(todo), 1))
+        history.losses.append(total / max(done, 1))
         found = validate(self.average)
         history.epoch += 1
         if found is None or found > history.best:

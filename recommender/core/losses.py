@@ -48,7 +48,8 @@ def full_softmax(states: Tensor, vectors: Tensor, targets: Tensor, tile: int = 1
 
     states [P, D], vectors [V', D] of the candidates, targets [P] indices into them.
     """
-    loss: Tensor = _FullSoftmax.apply(states, vectors, targets, tile)  # type: ignore[no-untyped-call]
+    with torch.autocast(states.device.type, enabled=False):
+        loss: Tensor = _FullSoftmax.apply(states.float(), vectors.float(), targets, tile)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recommender.core import losses, metrics
-from recommender.core.config import TrainConfig
+from recommender.core.config import ModelConfig, TrainConfig
+from recommender.core.crew import Crew, Job, array, enlisted, follow
+from recommender.core.device import pick
 from recommender.core.evaluation import Cases, rank_cases
 from recommender.core.events import EventLog
 from recommender.core.features import first_meeting, make_batch
@@ -106,6 +110,18 @@ class NextItemTask:
         self.frequency = (frequency / frequency.sum()).to(device)
         self.candidates = torch.from_numpy(events > 0)
 
+    def helped(self) -> AbstractContextManager[Crew]:
+        """While it is open, the helpers of this process (see `crew`) share the batches."""
+        text = None if self.text is None else self.text.cpu().numpy()
+        job = Job(
+            rows=len(self.place),
+            text_width=0 if text is None else text.shape[1],
+            model=asdict(self.model.config),
+            training=asdict(replace(self.config, model=None)),
+            device=self.device.type,
+        )
+        return enlisted(self.model, self.log, {"text": text, "targets": self.is_target}, job)
+
     def batches(self, generator: torch.Generator) -> list[Window]:
         length = self.model.config.length
         shift = int(torch.randint(length, (1,), generator=generator))
@@ -113,7 +129,7 @@ class NextItemTask:
         sizes = cut.stop - cut.start
         return [
             Window(cut.learner[rows], cut.start[rows], cut.scored[rows], cut.stop[rows])
-            for rows in pack(sizes, self.config.tokens, generator)
+            for rows in pack(sizes, Crew.current().part(self.config.tokens), generator)
         ]
 
     def loss(self, part: Window) -> Tensor:
@@ -164,3 +180,22 @@ def scorer(
         return found
 
     return score
+
+
+def help_train(job: Job, crew: Crew) -> None:
+    """A helper's part of training the attention model (see `crew`)."""
+    device = pick(job.device)
+    log, text, targets = EventLog.open(Path(job.folder)), array(job, "text"), array(job, "targets")
+    model = NextItemModel(job.rows, job.text_width, ModelConfig(**job.model)).to(device)
+    nobody = np.zeros(0, dtype=np.int64)
+    task = NextItemTask(
+        model,
+        log,
+        None if text is None else torch.from_numpy(text).to(device),
+        TrainConfig(**job.training),
+        valid_log=log,
+        valid=Cases(nobody, nobody, nobody),
+        device=device,
+        targets=None if targets is None else targets.astype(np.bool_),
+    )
+    follow(model, task.batches, task.loss, crew)

@@ -235,18 +235,22 @@ class _Run:
             device=self.device,
             targets=split.targets,
         )
-        loop: Loop[Window] = Loop(
-            model,
-            replace(
-                self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
-                patience=config.patience * (2 if len(split.valid) < FEW_CASES else 1),
-            ),
-            phase="attention",
-            checkpoint=self.checkpoint,
-            on_progress=self.on_progress,
-            should_stop=self.should_stop,
-        )
-        history = loop.run(task.batches, task.loss, task.validate)
+        with task.helped() as crew:
+            loop: Loop[Window] = Loop(
+                model,
+                replace(
+                    self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
+                    patience=config.patience * (2 if len(split.valid) < FEW_CASES else 1),
+                ),
+                phase="attention",
+                checkpoint=self.checkpoint,
+                on_progress=self.on_progress,
+                should_stop=self.should_stop,
+                crew=crew,
+            )
+            history = loop.run(task.batches, task.loss, task.validate)
+        if crew.size > 1:
+            chosen["processes"] = crew.size
         chosen["attention_epochs"] = history.best_epoch
         chosen["loss"] = "sampled softmax" if task.sampled else "full softmax"
         self.spent += history.spent
