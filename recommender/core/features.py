@@ -34,7 +34,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         found = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: None if v is None else v.to(device) for k, v in found.items()})
+        moved = {k: v.to(device) for k, v in found.items() if v is not None}
+        return Batch(**moved)
 
 
 def make_batch(

@@ -1,9 +1,14 @@
 """Re-weighting θ = g(α, ε): a learner's feedback moves what the model attends to for her.
 
-Her profile holds a log-weight for features of events: ``concept:<key>``, ``behaviour:<verb>`` and
-``kind:<format>``. Feedback of strength ε on an item, to whose score event j contributed c_j, moves
-``Δ log w_f = η · ε · Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|``. The profile is a pure fold over her feedback, so it
-can be recomputed, taken back entry by entry and shown to her. No retraining.
+Her profile holds a log-weight for features of events: ``item:<key>``, ``concept:<key>``,
+``behaviour:<verb>`` and ``kind:<format>``. Feedback of strength ε on item i, to whose score event j
+contributed c_j, moves
+
+    Δ log w_f = η_f · ε · (ρ·[f ∈ i] + (1 − ρ) · Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|)
+
+where ρ is the part of the item itself, and η_f = η / (1 + m_f / m) falls with the feedback m_f that f
+has had: a weight settles at a mean instead of growing with every click. The profile is a pure fold
+over her feedback, so it can be recomputed, taken back entry by entry and shown. No retraining.
 """
 
 from __future__ import annotations
@@ -58,18 +63,24 @@ Limits = Mapping[str, tuple[float, float]]
 class Reweighting:
     """How feedback becomes weights. A version's own values stand in its manifest."""
 
-    step: float = 0.1  # η
-    half_life_days: float = 90.0  # of log w on its way to 0
+    step: float = 0.5  # η
+    settle: float = 5.0  # m: after so much feedback on a feature its steps are half as large
+    own: float = 1.0  # ρ: part of the item itself beside the events that led to it
+    half_life_days: float = 365.0  # of log w on its way to 0
     limit: float = 4.0  # weights stay in [1 / limit, limit]
+    event: float = 1.0  # of log w that an event's weight in the model takes
     candidate: float = 1.0  # of log w of a candidate's features that is added to its affinity
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 
     def __post_init__(self) -> None:
-        for name in ("step", "candidate"):
+        for name in ("step", "event", "candidate"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"reweighting: {name} must be a number from 0 on")
-        if not self.half_life_days > 0:
-            raise ValueError("reweighting: half_life_days must be positive")
+        for name in ("settle", "half_life_days"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"reweighting: {name} must be positive")
+        if not 0 <= self.own <= 1:
+            raise ValueError("reweighting: own must be in [0, 1]")
         if not (math.isfinite(self.limit) and self.limit > 1):
             raise ValueError("reweighting: limit must be a number above 1")
         for signal, strength in self.strengths.items():
@@ -110,6 +121,7 @@ class LedgerEntry:
     id: int | str
     strength: float  # ε
     shares: Sequence[Share]
+    own: Features = ()  # of the item that the feedback is on, as a candidate
 
 
 @dataclass(frozen=True)
@@ -130,13 +142,13 @@ class Profile:
 
 
 def event_features(catalogue: Catalogue, item_row: int, behaviour: int = 0) -> Features:
-    """What feedback can move about an event: its item's concepts and format, and its behaviour.
+    """What feedback can move about an event: its item, the item's concepts and format, its behaviour.
 
     `behaviour` is a code of BEHAVIOURS, 0 for none (a candidate).
     """
-    found = [
-        f"concept:{catalogue.concept_keys[c]}" for c in catalogue.concepts[item_row][:CONCEPT_SLOTS]
-    ]
+    found = [f"item:{catalogue.keys[item_row - 1]}"] if item_row else []
+    about = catalogue.concepts[item_row][:CONCEPT_SLOTS]
+    found += [f"concept:{catalogue.concept_keys[concept]}" for concept in about]
     if behaviour:
         found.append(f"behaviour:{BEHAVIOURS[behaviour - 1]}")
     if catalogue.kinds and item_row:
@@ -169,16 +181,20 @@ def credit(
     )
 
 
-def feature_shares(shares: Iterable[Share]) -> dict[str, float]:
-    """``Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|`` of each feature f."""
-    found: dict[str, float] = {}
-    total = 0.0
-    for features, amount in shares:
-        size = abs(amount)
-        total += size
-        for feature in features:
-            found[feature] = found.get(feature, 0.0) + size
-    return {f: size / total for f, size in found.items()} if total > 0 else {}
+def feature_shares(entry: LedgerEntry, own: float) -> dict[str, float]:
+    """``ρ·[f ∈ i] + (1 − ρ) · Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|`` of each feature f; ρ is `own`.
+
+    Where one of the two is missing, the other one counts alone.
+    """
+    total = sum(abs(amount) for _, amount in entry.shares)
+    rho = own if entry.own and total > 0 else float(bool(entry.own))
+    found = dict.fromkeys(entry.own, rho) if rho else {}
+    if total > 0 and rho < 1:
+        for features, amount in entry.shares:
+            part = (1 - rho) * abs(amount) / total
+            for feature in features:
+                found[feature] = found.get(feature, 0.0) + part
+    return found
 
 
 def fold(
@@ -196,22 +212,23 @@ def fold(
     """
     unique = {entry.id: entry for entry in entries if entry.at <= now}
     ordered = sorted(unique.values(), key=lambda e: (e.at, isinstance(e.id, str), e.id))
-    found = [feature_shares(entry.shares) for entry in ordered]
+    found = [feature_shares(entry, config.own) for entry in ordered]
     limits = limits or {}
     names = sorted({*limits, *(f for shares in found for f in shares)})
     if not names:
         return Profile(config)
     column = {name: number for number, name in enumerate(names)}
-    moves = np.zeros((len(ordered), len(names)))
-    for row, (entry, shares) in enumerate(zip(ordered, found, strict=True)):
-        for name, share in shares.items():
-            moves[row, column[name]] = config.step * entry.strength * share
+    shares = np.zeros((len(ordered), len(names)))
+    for row, parts in enumerate(found):
+        for name, part in parts.items():
+            shares[row, column[name]] = part
     low, high = _bounds(names, limits, config.limit)
     times = np.array([entry.at for entry in ordered])
-    applied, states = trajectory(times, moves, config.half_life_days, low, high)
+    strengths = np.array([entry.strength for entry in ordered])
+    applied, states = trajectory(times, strengths, shares, config, low, high)
     start = states[-1] if len(states) else np.zeros(len(names))
     since = now - times[-1] if len(times) else 0.0
-    final = np.clip(start * _kept(since, config.half_life_days), low, high)
+    final = np.clip(start * kept(since, config), low, high)
     return Profile(
         config,
         {name: float(value) for name, value in zip(names, final, strict=True) if value},
@@ -227,31 +244,35 @@ def fold(
     )
 
 
-def trajectory(
+def trajectory(  # noqa: PLR0917 - columns of one table
     times: NDArray[np.floating],
-    moves: NDArray[np.floating],
-    half_life_days: float,
+    strengths: NDArray[np.floating],
+    shares: NDArray[np.floating],
+    config: Reweighting,
     low: NDArray[np.floating] | float,
     high: NDArray[np.floating] | float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log-weights after each of E entries that ask to move F features by `moves` [E, F].
+    """Log-weights after each of E entries with strengths ε [E] and shares [E, F] of F features.
 
-    Returns what each entry really moved and the states right after it, both [E, F]; `times` [E] are
-    unix seconds, rising.
+    Returns what each entry moved and the states right after it, both [E, F]; `times` [E] are unix
+    seconds, rising. What feedback a feature has had fades with the same half-life as its weight.
     """
-    states = np.zeros(moves.shape)
-    applied = np.zeros(moves.shape)
-    kept = _kept(np.diff(times, prepend=times[:1]), half_life_days)
-    state = np.zeros(moves.shape[1])
-    for row, move in enumerate(moves):
-        before = np.clip(state * kept[row], low, high)
+    states = np.zeros(shares.shape)
+    applied = np.zeros(shares.shape)
+    left = kept(np.diff(times, prepend=times[:1]), config)
+    state, had = np.zeros(shares.shape[1]), np.zeros(shares.shape[1])
+    for row, share in enumerate(shares):
+        before = np.clip(state * left[row], low, high)
+        had = had * left[row] + share
+        move = config.step * strengths[row] * share / (1 + had / config.settle)
         state = np.clip(before + move, low, high)
         applied[row], states[row] = state - before, state
     return applied, states
 
 
-def _kept(seconds: NDArray[np.floating] | float, half_life_days: float) -> NDArray[np.float64]:
-    return np.asarray(0.5 ** (np.asarray(seconds) / (half_life_days * DAY)))
+def kept(seconds: NDArray[np.floating] | float, config: Reweighting) -> NDArray[np.float64]:
+    """What is left of a log-weight after some time."""
+    return np.asarray(0.5 ** (np.asarray(seconds) / (config.half_life_days * DAY)))
 
 
 def _bounds(
@@ -273,9 +294,11 @@ def _bounds(
 class Weights:
     """Profiles of B learners as the model takes them; a row of zeros changes nothing."""
 
-    item: Tensor  # float32 [B, V] log w of each item's concepts (their mean) and format
+    item: Tensor  # float32 [B, V] log w of ``item:`` features
+    about: Tensor  # float32 [B, V] log w of each item's concepts (their mean) and format
     behaviour: Tensor  # float32 [B, behaviours + 1]
-    candidate: Tensor  # float32 [B]
+    event: Tensor  # float32 [B] how much of log w events take
+    candidate: Tensor  # float32 [B] how much of it candidates take
     limit: Tensor  # float32 [B] greatest |log w| of an event
 
     @classmethod
@@ -284,26 +307,36 @@ class Weights:
         if all(profile is None or profile.empty for profile in profiles):
             return None
         kinds = tuple(dict.fromkeys(catalogue.kinds))
-        tables = [
-            _table(profiles, "concept", catalogue.concept_keys),
-            _table(profiles, "behaviour", BEHAVIOURS),
-            _table(profiles, "kind", kinds),
-        ]
-        slots = catalogue.concept_slots
-        count = np.maximum((slots > 0).sum(1), 1)
-        item = sum(tables[0][:, slots[:, s]] for s in range(slots.shape[1])) / count
+        about = concept_means(_table(profiles, "concept", catalogue.concept_keys), catalogue)
         if kinds:
-            place = {kind: number for number, kind in enumerate(kinds, start=1)}
-            kind = np.array([place[kind] for kind in catalogue.kinds])
-            kind[0] = 0
-            item = item + tables[2][:, kind]
-        configs = [profile.config if profile else Reweighting() for profile in profiles]
-        return cls(
-            torch.from_numpy(np.asarray(item, dtype=np.float32)),
-            torch.from_numpy(tables[1].astype(np.float32)),
-            torch.tensor([config.candidate for config in configs], dtype=torch.float32),
-            torch.tensor([math.log(config.limit) for config in configs], dtype=torch.float32),
+            place = {name: number for number, name in enumerate(kinds, start=1)}
+            kind = _table(profiles, "kind", kinds)
+            about[:, 1:] += kind[:, [place[name] for name in catalogue.kinds[1:]]]
+        return cls.build(
+            _table(profiles, "item", catalogue.keys),
+            about,
+            _table(profiles, "behaviour", BEHAVIOURS),
+            [profile.config if profile else Reweighting() for profile in profiles],
         )
+
+    @classmethod
+    def build(
+        cls,
+        item: NDArray[np.floating],
+        about: NDArray[np.floating],
+        behaviour: NDArray[np.floating],
+        configs: Sequence[Reweighting],
+    ) -> Weights:
+        """From tables of log-weights, one row a learner."""
+        columns: tuple[object, ...] = (
+            item,
+            about,
+            behaviour,
+            [config.event for config in configs],
+            [config.candidate for config in configs],
+            [math.log(config.limit) for config in configs],
+        )
+        return cls(*(torch.from_numpy(np.asarray(c, dtype=np.float32)) for c in columns))
 
     def rows(self, chosen: slice, device: torch.device) -> Weights:
         """Some of the learners, on a device."""
@@ -311,13 +344,30 @@ class Weights:
 
     def of_events(self, batch: Batch) -> Tensor:
         """log w(j) [B, L] of the events of a batch of the same learners; 0 where there is none."""
-        value = self.item.gather(1, batch.item) + self.behaviour.gather(1, batch.behaviour)
+        value = (self.item + self.about).gather(1, batch.item)
+        value = self.event[:, None] * (value + self.behaviour.gather(1, batch.behaviour))
         limit = self.limit[:, None]
         return torch.maximum(torch.minimum(value, limit), -limit).masked_fill(~batch.mask, 0.0)
 
-    def of_candidates(self) -> Tensor:
-        """[B, V] what is added to the affinities."""
-        return self.candidate[:, None] * self.item
+    def of_candidates(self, taste: Tensor | None) -> Tensor:
+        """[B, V] what is added to the affinities.
+
+        `taste` (sparse [V, V]) tells how alike the feedback on two items is: a candidate takes the
+        log-weights of the items like it, each as far as it is like them.
+        """
+        value = self.about
+        if taste is not None:
+            value = value + (taste @ self.item.T).T
+        return self.candidate[:, None] * value
+
+
+def concept_means(table: NDArray[np.float64], catalogue: Catalogue) -> NDArray[np.float64]:
+    """[B, V] mean log-weight of each item's concepts, from [B, concepts + 1]."""
+    slots = catalogue.concept_slots
+    total = np.zeros((len(table), len(slots)))
+    for slot in slots.T:
+        total += table[:, slot]
+    return total / np.maximum((slots > 0).sum(1), 1)
 
 
 def _table(

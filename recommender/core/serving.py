@@ -23,6 +23,7 @@ from recommender.core.model import NextItemModel
 from recommender.core.prediction import predict_success
 from recommender.core.reweighting import Reweighting, Weights
 from recommender.core.success import SuccessConfig, SuccessModel
+from recommender.core.taste import as_sparse
 
 BATCH = 256
 CLOCK_TOLERANCE = 300.0
@@ -50,11 +51,14 @@ class Parts:
     value: Tensor  # float32 [V, kept]
     mixture: Mixture
     success: SuccessModel | None
+    taste: tuple[Tensor, Tensor] | None = None  # how alike feedback on items is, as the linear part
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights under the names they have on disk."""
         found = {f"next_item.{k}": v for k, v in self.next_item.state_dict().items()}
         found |= {"linear.index": self.index, "linear.value": self.value}
+        if self.taste is not None:
+            found |= {"taste.index": self.taste[0], "taste.value": self.taste[1]}
         if self.success is not None:
             found |= {f"success.{k}": v for k, v in self.success.state_dict().items()}
         return found
@@ -91,11 +95,22 @@ def assemble(manifest: Manifest, tensors: dict[str, Tensor]) -> Parts:
             success.eval()
         mixture = Mixture(**manifest.config["mixture"])
         index, value = tensors["linear.index"], tensors["linear.value"]
+        taste = None
+        if "taste.index" in tensors:
+            taste = tensors["taste.index"], tensors["taste.value"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CorruptArtefact(f"weights and manifest do not fit: {error}") from error
     if rows != manifest.items + 1 or len(index) != rows or index.shape != value.shape:
         raise CorruptArtefact("weights and manifest do not fit: another number of items")
-    return Parts(model.eval(), index, value, mixture, success)
+    if taste is not None and (len(taste[0]) != rows or taste[0].shape != taste[1].shape):
+        raise CorruptArtefact("weights and manifest do not fit: another number of items")
+    return Parts(model.eval(), index, value, mixture, success, taste)
+
+
+def _rebind(kept: tuple[Tensor, Tensor], rows: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+    """Kept rows of a version over the rows of a catalogue; items of only one of them have none."""
+    index = back[kept[0][rows].long()]
+    return index, torch.where((index == 0) | (rows == 0)[:, None], 0.0, kept[1][rows])
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -174,9 +189,11 @@ class BoundRecommender:
         back = torch.zeros(len(own) + 1, dtype=torch.int32)  # version's row -> catalogue's row
         back[rows] = torch.arange(len(rows), dtype=torch.int32)
         back[0] = 0
-        index = back[parts.index[rows].long()]
-        value = torch.where((index == 0) | (rows == 0)[:, None], 0.0, parts.value[rows])
+        index, value = _rebind((parts.index, parts.value), rows, back)
         self.index, self.value = index.to(self.device), value.to(self.device)
+        self.taste = None  # sparse [V, V]
+        if parts.taste is not None:
+            self.taste = as_sparse(*_rebind(parts.taste, rows, back)).to(self.device)
         self.success = self._success(parts.success, names, rows)
 
     def _success(
@@ -230,7 +247,7 @@ class BoundRecommender:
             )
             scores = self.mixture.heat * mixed.log()
             if weights is not None:
-                scores += weights.rows(rows, self.device).of_candidates()
+                scores += weights.rows(rows, self.device).of_candidates(self.taste)
             scores[:, 0] = -torch.inf
             affinity[rows] = scores.log_softmax(1).cpu().numpy()
         return Scores(self, affinity, batches)

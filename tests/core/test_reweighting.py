@@ -26,7 +26,7 @@ from recommender.core.reweighting import (
 from recommender.core.serving import BoundRecommender, Recommender
 
 NOW = 1.9e9
-CONFIG = Reweighting(step=0.5, half_life_days=10, limit=4, candidate=1.0)
+CONFIG = Reweighting(step=0.5, settle=1e12, half_life_days=10, limit=4, candidate=1.0)
 ALGEBRA = (("concept:algebra", "kind:video"), 3.0)
 SETS = (("concept:sets",), -1.0)
 
@@ -121,6 +121,8 @@ def test_feedback_from_after_the_moment_does_not_count() -> None:
         {"step": -1},
         {"step": math.nan},
         {"half_life_days": 0},
+        {"settle": 0},
+        {"own": 1.5},
         {"limit": 1},
         {"candidate": math.inf},
         {"strengths": {"loved": 1.0}},
@@ -166,11 +168,7 @@ def test_learners_with_empty_profiles_get_the_very_same_bits(
     assert Weights.of([None, Profile(CONFIG)], bound.catalogue) is None
 
 
-@pytest.mark.parametrize("text_weight", [0.0, 0.05])
-def test_contributions_add_up_with_weights(
-    bound: BoundRecommender, log: EventLog, text_weight: float
-) -> None:
-    bound.mixture = dataclasses.replace(bound.mixture, text=text_weight)
+def test_contributions_add_up_with_weights(bound: BoundRecommender, log: EventLog) -> None:
     weights = Weights.of(profiles(bound.catalogue, log.learners), bound.catalogue)
     scores = bound.score(log, now=NOW, weights=weights)
     items = np.tile(np.arange(1, 6), (log.learners, 1))
@@ -224,6 +222,7 @@ def test_an_event_weighs_the_mean_of_its_concepts_with_behaviour_and_kind(
         kinds=("", "video", *["quiz"] * (catalogue.rows - 2)),
     )
     assert event_features(several, 1, COMPLETED) == (
+        "item:item-1",
         "concept:topic-0",
         "concept:topic-1",
         "behaviour:completed",
