@@ -99,7 +99,8 @@ class ModelVersionAdmin(ReadOnly):
     )
     def state(self, version: ModelVersion) -> Any:
         if version.problem:
-            return "broken", _("cannot be loaded")
+            broken = _("cannot be loaded")
+            return "broken", f"{_('active')} · {broken}" if version.is_active else broken
         if version.is_active:
             return "active", _("active")
         if version.activated_at is None:
