@@ -26,7 +26,7 @@ _EVENT: Final = ("event", "verb", "right", "item", "at")
 _HISTORY: Final = frozenset((*_EVENT, "share"))
 
 
-class EntriesField(models.JSONField):  # type: ignore[type-arg]
+class EntriesField(models.JSONField):
     """A JSON column that holds entries packed and gives them unpacked."""
 
     def get_prep_value(self, value: Any) -> Any:
@@ -124,4 +124,4 @@ def _unpack_reason(reason: Any, success: Any, events: Sequence[dict[str, Any]]) 
         return {"code": "history", "params": {**events[number], "share": share}}
     if reason == "success":
         return {"code": "success", "params": {"probability": success}}
-    return reason  # type: ignore[no-any-return]
+    return reason
