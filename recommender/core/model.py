@@ -19,6 +19,9 @@ from recommender.core.events import BEHAVIOURS, OUTCOMES
 from recommender.core.features import GAP_BUCKETS, Batch
 
 
+RIDGE = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+
+
 @dataclass(frozen=True)
 class Explained:
     """Last states, taken apart: ``state = prior + event.sum(1)`` (up to rounding)."""
@@ -34,18 +37,19 @@ class ItemTable(nn.Module):
 
     Items with too few events (not `warm`) have ``id_i = 0`` and are placed by their text alone; id
     dropout makes the model meet that case in training. On dense data the text stands in for the id
-    instead of beside it (`text_beside_id`): there it would be fitted too closely long before the ids
-    have learned what they can.
+    instead of beside it (not `text_beside_id`), and W is fitted to the ids that were learned without
+    it (`learn_text`): learned along with them it is fitted too closely long before they are.
     """
 
     def __init__(self, rows: int, text_width: int, config: ModelConfig) -> None:
         super().__init__()
         self.id = nn.Parameter(torch.randn(rows, config.width) * 0.02)
         self.text = nn.Linear(text_width, config.width, bias=False) if text_width else None
-        if self.text is not None:
-            nn.init.normal_(self.text.weight, std=0.02)
         self.text_beside_id = config.text_beside_id
-        self.id_dropout = config.id_dropout
+        self.id_dropout = config.id_dropout if config.text_beside_id else 0.0
+        if self.text is not None:
+            nn.init.normal_(self.text.weight, std=0.02 if config.text_beside_id else 0.0)
+            self.text.weight.requires_grad_(config.text_beside_id)
         self.warm: Tensor  # 1 where an item has a vector of its own
         self.met: Tensor  # 1 where an item has events
         self.register_buffer("warm", torch.zeros(rows, 1))
@@ -71,6 +75,30 @@ class ItemTable(nn.Module):
             said = self.text(text)
             vectors = vectors + (said if self.text_beside_id else said * (1 - keep))
         return vectors
+
+    @torch.no_grad()
+    def learn_text(self, text: Tensor) -> None:
+        """W as the ridge regression of the id vectors of warm items on their texts [V, D_text].
+
+        Gantner et al. (2010), Learning attribute-to-feature mappings for cold-start recommendations.
+        The penalty is the one with the least leave-one-out error.
+        """
+        assert self.text is not None  # noqa: S101 - there are texts
+        rows = (self.warm[:, 0] > 0) & (text.abs().sum(1) > 0)
+        if not rows.any():
+            return
+        own = self.id[rows]
+        u, s, vh = torch.linalg.svd(text[rows], full_matrices=False)
+        seen = u.T @ own
+        best = math.inf
+        for penalty in RIDGE:
+            shrunk = s**2 / (s**2 + penalty)
+            leverage = (u**2 * shrunk).sum(1, keepdim=True)
+            error = float((((own - u @ (shrunk[:, None] * seen)) / (1 - leverage)) ** 2).sum())
+            if error < best:
+                best = error
+                weight = vh.T @ ((s / (s**2 + penalty))[:, None] * seen)  # [D_text, D]
+                self.text.weight.copy_(weight.T)
 
 
 class Attention(nn.Module):

@@ -251,6 +251,8 @@ class _Run:
             history = loop.run(task.batches, task.loss, task.validate)
         if crew.size > 1:
             chosen["processes"] = crew.size
+        if text is not None and not self.model_config.text_beside_id:
+            model.items.learn_text(text)
         chosen["attention_epochs"] = history.best_epoch
         chosen["loss"] = "sampled softmax" if task.sampled else "full softmax"
         self.spent += history.spent

@@ -12,7 +12,7 @@ from recommender.core.evaluation import cases_at
 from recommender.core.events import EventLog
 from recommender.core.features import make_batch
 from recommender.core.losses import full_softmax, sampled_softmax
-from recommender.core.model import NextItemModel
+from recommender.core.model import ItemTable, NextItemModel
 from recommender.core.next_item import NextItemTask, pack, windows
 
 ROWS = 31
@@ -160,3 +160,21 @@ def test_the_tiled_softmax_is_the_plain_one() -> None:
         strict=True,
     ):
         torch.testing.assert_close(one, other)
+
+
+def test_text_learns_the_vectors_of_warm_items() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(width=8, heads=2, text_beside_id=False)
+    table = ItemTable(300, 5, config)
+    text = torch.nn.functional.normalize(torch.randn(300, 5), dim=1)
+    truth = torch.randn(5, 8)
+    events = torch.full((300,), 9)
+    events[200:] = 0  # untouched
+    table.count(events, 5)
+    with torch.no_grad():
+        table.id.copy_(text @ truth + 0.01 * torch.randn(300, 8))
+    assert table(text)[200:].abs().max() == 0
+    table.learn_text(text)
+    table.eval()
+    torch.testing.assert_close(table(text)[200:], (text @ truth)[200:], atol=0.05, rtol=0.05)
+    torch.testing.assert_close(table(text)[1:200], table.id[1:200])
