@@ -18,7 +18,6 @@ from recommender.core.config import ModelConfig
 from recommender.core.events import BEHAVIOURS, OUTCOMES
 from recommender.core.features import GAP_BUCKETS, Batch
 
-
 RIDGE = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
