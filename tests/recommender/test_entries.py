@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from django.db import connection
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender import reasons
@@ -50,6 +51,7 @@ entries = st.lists(
 
 
 @given(entries)
+@settings(deadline=None)
 def test_they_come_back_as_they_were(made: list[dict[str, Any]]) -> None:
     stored = json.loads(json.dumps(pack_entries(made)))
     assert unpack_entries(stored) == made
@@ -72,8 +74,6 @@ def test_a_slate_is_read_and_written_as_a_plain_list(alice: Any, api: Any, group
     assert Slate.objects.values_list("entries", flat=True)[0] == slate.entries
     # A slate from before they were packed.
     plain = slate.entries[:2]
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("UPDATE recommender_slate SET entries = %s", [json.dumps(plain)])
     slate.refresh_from_db()
