@@ -224,14 +224,10 @@ def score(item: Tensor, weight: Tensor, index: Tensor, value: Tensor) -> Tensor:
 def entries(item: Tensor, wanted: Tensor, index: Tensor, value: Tensor) -> Tensor:
     """[B, K, L] the weight from each item of a history [B, L] to each wanted item [B, K].
 
-    One event at a time: a dense row per learner is filled, read and emptied again.
+    The columns `index` [V, kept] must rise within each row.
     """
-    B, L = item.shape
-    row = torch.zeros(B, len(index), device=item.device)
-    found = []
-    for step in range(L):
-        columns = index[item[:, step]].long()  # [B, kept]
-        row.scatter_(1, columns, value[item[:, step]])
-        found.append(row.gather(1, wanted))
-        row.scatter_(1, columns, 0.0)
-    return torch.stack(found, dim=2)
+    columns = index[item].long()  # [B, L, kept]
+    asked = wanted[:, None, :].expand(-1, item.shape[1], -1).contiguous()  # [B, L, K]
+    place = torch.searchsorted(columns, asked).clamp(max=columns.shape[2] - 1)
+    found = value[item].gather(2, place) * (columns.gather(2, place) == asked)
+    return found.transpose(1, 2)

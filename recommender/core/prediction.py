@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recommender.core.events import EventLog
+from recommender.core.events import RIGHT, EventLog
 from recommender.core.features import make_batch
-from recommender.core.success import MEMORY, SuccessModel, answers_of
+from recommender.core.success import MEMORY, SuccessModel, not_retried
 from recommender.core.tallies import final_wide
 
 PAIRS = 1 << 21
@@ -31,7 +31,6 @@ def predict_success(
     return out
 
 
-@torch.inference_mode()
 def _predict(
     head: SuccessModel, answers: EventLog, candidates: NDArray[np.integer], text: Tensor | None
 ) -> Tensor:
@@ -40,8 +39,26 @@ def _predict(
     wide = final_wide(answers, wanted, head.known, head.slots.cpu().numpy()).to(device)
     # The attention looks back less far than the counts.
     batch = make_batch(answers, np.arange(answers.learners), None, MEMORY + 1).to(device)
-    item, right, seen = answers_of(batch)
-    seen &= torch.arange(item.shape[1], device=device) >= batch.length[:, None] - MEMORY
+    right = (batch.outcome == RIGHT).long()
     candidate = torch.from_numpy(wanted).to(device)
+    return predict_after(head, batch.item, right, batch.length, candidate, wide, text)
+
+
+@torch.inference_mode()
+def predict_after(  # noqa: PLR0917 - columns of one table
+    head: SuccessModel,
+    item: Tensor,
+    right: Tensor,
+    length: Tensor,
+    candidate: Tensor,
+    wide: Tensor,
+    text: Tensor | None,
+) -> Tensor:
+    """P(correct) [B, C] after the last answers: item, right [B, L], of which `length` [B] are real.
+
+    L is at most MEMORY + 1: one more than is looked at, so that a retry is known as one.
+    """
+    place = torch.arange(item.shape[1], device=item.device)
+    seen = not_retried(item) & (place < length[:, None]) & (place >= length[:, None] - MEMORY)
     about = text if head.text is not None else None
     return head.calibrated(head(item, right, candidate, seen[:, None], wide, about))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +14,16 @@ from torch import Tensor
 from recommender.core import linear
 from recommender.core.artefact import Manifest, Names, read_artefact
 from recommender.core.catalogue import Catalogue
-from recommender.core.config import ModelConfig
 from recommender.core.device import pick
 from recommender.core.errors import CorruptArtefact, IncompatibleArtefact
 from recommender.core.events import EventLog, ranges
 from recommender.core.features import Batch, is_answer, make_batch, select_events
-from recommender.core.mixture import FLOOR, Mixture, probabilities
-from recommender.core.model import NextItemModel
+from recommender.core.mixture import FLOOR, probabilities
+from recommender.core.parts import Parts, assemble
 from recommender.core.prediction import predict_success
 from recommender.core.reweighting import Reweighting, Weights
-from recommender.core.success import SuccessConfig, SuccessModel
+from recommender.core.shortlist import DIRECT, EXACT_ROWS, Direct, Nearest, padded, union
+from recommender.core.success import SuccessModel
 from recommender.core.taste import as_sparse
 
 BATCH = 256
@@ -42,79 +43,14 @@ class Contributions:
     prior: NDArray[np.float32]  # [B, K] what was there before any event
 
 
-@dataclass
-class Parts:
-    """What a version is made of."""
-
-    next_item: NextItemModel
-    index: Tensor  # int32 [V, kept] columns of the linear part
-    value: Tensor  # float32 [V, kept]
-    mixture: Mixture
-    success: SuccessModel | None
-    taste: tuple[Tensor, Tensor] | None = None  # how alike feedback on items is, as the linear part
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The weights under the names they have on disk."""
-        found = {f"next_item.{k}": v for k, v in self.next_item.state_dict().items()}
-        found |= {"linear.index": self.index, "linear.value": self.value}
-        if self.taste is not None:
-            found |= {"taste.index": self.taste[0], "taste.value": self.taste[1]}
-        if self.success is not None:
-            found |= {f"success.{k}": v for k, v in self.success.state_dict().items()}
-        return found
-
-    def config(self) -> dict[str, object]:
-        """The sizes that `assemble` needs, for the manifest."""
-        success = self.success
-        return {
-            "next_item": vars(self.next_item.config),
-            "mixture": vars(self.mixture),
-            "success": None if success is None else vars(success.config),
-            "success_text": success is not None and success.text is not None,
-        }
-
-
-def assemble(manifest: Manifest, tensors: dict[str, Tensor]) -> Parts:
-    """Raises CorruptArtefact where weights and manifest do not fit each other."""
-    try:
-        rows = len(tensors["next_item.items.id"])
-        width = manifest.text_width
-        model = NextItemModel(rows, width, ModelConfig(**manifest.config["next_item"]))
-        model.load_state_dict(_under(tensors, "next_item."))
-        success = None
-        if manifest.config["success"] is not None:
-            slots = tensors["success.slots"]
-            concepts = len(tensors["success.concept"]) - 1
-            success = SuccessModel(
-                slots,
-                concepts,
-                width if manifest.config["success_text"] else 0,
-                SuccessConfig(**manifest.config["success"]),
-            )
-            success.load_state_dict(_under(tensors, "success."))
-            success.eval()
-        mixture = Mixture(**manifest.config["mixture"])
-        index, value = tensors["linear.index"], tensors["linear.value"]
-        taste = None
-        if "taste.index" in tensors:
-            taste = tensors["taste.index"], tensors["taste.value"]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CorruptArtefact(f"weights and manifest do not fit: {error}") from error
-    if rows != manifest.items + 1 or len(index) != rows or index.shape != value.shape:
-        raise CorruptArtefact("weights and manifest do not fit: another number of items")
-    if taste is not None and (len(taste[0]) != rows or taste[0].shape != taste[1].shape):
-        raise CorruptArtefact("weights and manifest do not fit: another number of items")
-    return Parts(model.eval(), index, value, mixture, success, taste)
-
-
 def _rebind(kept: tuple[Tensor, Tensor], rows: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
-    """Kept rows of a version over the rows of a catalogue; items of only one of them have none."""
-    index = back[kept[0][rows].long()]
-    return index, torch.where((index == 0) | (rows == 0)[:, None], 0.0, kept[1][rows])
+    """Kept rows of a version over the rows of a catalogue, columns rising within a row.
 
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    Items of only one of the two have no entries.
+    """
+    index, order = back[kept[0][rows].long()].sort(dim=1)
+    value = kept[1][rows].gather(1, order)
+    return index, torch.where((index == 0) | (rows == 0)[:, None], 0.0, value)
 
 
 class Recommender:
@@ -195,6 +131,8 @@ class BoundRecommender:
         if parts.taste is not None:
             self.taste = as_sparse(*_rebind(parts.taste, rows, back)).to(self.device)
         self.success = self._success(parts.success, names, rows)
+        large = catalogue.rows > EXACT_ROWS and self.device.type == "cpu"
+        self.nearest = Nearest(self.vectors, self.met) if large else None
 
     def _success(
         self, head: SuccessModel | None, names: Names, rows: Tensor
@@ -226,31 +164,96 @@ class BoundRecommender:
         logits = self.model.last_states(batch, self.vectors) @ self.vectors.T
         return probabilities(logits, self.met, batch.item)
 
+    def probability(self, states: Tensor, batch: Batch, wanted: Tensor) -> Tensor:
+        """Probabilities [B, K] of the attention part for items [B, K] after states [B, D]."""
+        if self.nearest is None:
+            found = probabilities(states @ self.vectors.T, self.met, batch.item)
+            return found.gather(1, wanted)
+        logits, near = self.nearest.search(states)
+        norm = self.nearest.log_norm(states, logits, near, batch.item)
+        own = torch.einsum("bd,bkd->bk", states, self.vectors[wanted])
+        return (own - norm).clamp(max=0).exp()
+
     def linear_score(self, batch: Batch, decay: float) -> Tensor:
         """[B, V] of the item-to-item part."""
         weight = event_weight(batch, decay)
         return linear.score(batch.item, weight, self.index, self.value)
 
     @torch.inference_mode()
-    def score(self, log: EventLog, *, now: float, weights: Weights | None = None) -> Scores:
+    def score(
+        self,
+        log: EventLog,
+        *,
+        now: float,
+        weights: Weights | None = None,
+        among: Sequence[NDArray[np.integer]] | None = None,
+    ) -> Scores:
         """Affinities of all learners of the log; one without events gets the prior.
 
         Events later than `now` plus the accepted clock error are not read. `weights` are those of the
-        same learners: a row of zeros gives the very bits that None gives.
+        same learners: a row of zeros gives the very bits that None gives. Over a catalogue of more than
+        EXACT_ROWS items only candidates have a finite affinity (see `shortlist`): rows of the
+        catalogue that must be among a learner's are named in `among`.
         """
         batches = self._batches(log, now, weights)
         affinity = np.full((log.learners, self.catalogue.rows), -np.inf, dtype=np.float32)
-        decay = self.mixture.decay
         for rows, batch in batches:
-            mixed = self.mixture.combine(
-                self.attention_score(batch), self.linear_score(batch, decay)
-            )
-            scores = self.mixture.heat * mixed.log()
-            if weights is not None:
-                scores += weights.rows(rows, self.device).of_candidates(self.taste)
-            scores[:, 0] = -torch.inf
-            affinity[rows] = scores.log_softmax(1).cpu().numpy()
+            items, scores = self._scores(rows, batch, weights, among)
+            found = scores.log_softmax(1).cpu().numpy()
+            if items is None:
+                affinity[rows] = found
+            else:  # places left over all name PAD, and are -inf
+                np.put_along_axis(affinity[rows], items.cpu().numpy(), found, axis=1)
         return Scores(self, affinity, batches)
+
+    @torch.inference_mode()
+    def best(
+        self, log: EventLog, count: int, *, now: float, weights: Weights | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Items and affinities [B, count] of the highest affinity, without an array over the catalogue.
+
+        Fewer than `count` are followed by PAD with -inf.
+        """
+        items = np.zeros((log.learners, count), dtype=np.int64)
+        affinity = np.full((log.learners, count), -np.inf, dtype=np.float32)
+        for rows, batch in self._batches(log, now, weights):
+            among, scores = self._scores(rows, batch, weights, None)
+            kept = min(count, scores.shape[1])
+            found = scores.log_softmax(1).topk(kept, dim=1)
+            place = found.indices if among is None else among.gather(1, found.indices)
+            items[rows, :kept] = place.cpu().numpy()
+            affinity[rows, :kept] = found.values.cpu().numpy()
+        return items, affinity
+
+    def _scores(
+        self,
+        rows: slice,
+        batch: Batch,
+        weights: Weights | None,
+        among: Sequence[NDArray[np.integer]] | None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Candidates [B, K] (None: the whole catalogue) and their scores; PAD has -inf."""
+        decay = self.mixture.decay
+        items = None
+        if self.nearest is None:
+            probability, direct = self.attention_score(batch), self.linear_score(batch, decay)
+        else:
+            states = self.model.last_states(batch, self.vectors)
+            logits, near = self.nearest.search(states)
+            sparse = Direct.of(batch.item, event_weight(batch, decay), self.index, self.value)
+            items = union(near, sparse.largest(DIRECT), padded(among, rows, near))
+            norm = self.nearest.log_norm(states, logits, near, batch.item)
+            own = torch.einsum("bd,bkd->bk", states, self.vectors[items])
+            probability, direct = (own - norm).clamp(max=0).exp(), sparse.at(items)
+        scores = self.mixture.heat * self.mixture.combine(probability, direct).log()
+        if weights is not None:
+            hers = weights.rows(rows, self.device).of_candidates(self.taste)
+            scores += hers if items is None else hers.gather(1, items)
+        if items is None:
+            scores[:, 0] = -torch.inf
+        else:
+            scores = scores.masked_fill(items == 0, -torch.inf)
+        return items, scores
 
     @torch.inference_mode()
     def predict_success(
@@ -307,8 +310,7 @@ class Scores:
         bound, mixture = self.bound, self.bound.mixture
         told = bound.model.explain(batch, bound.vectors)
         attention = torch.einsum("bkd,bld->bkl", bound.vectors[wanted], told.event)
-        probability = probabilities(told.state @ bound.vectors.T, bound.met, batch.item)
-        probability = probability.gather(1, wanted)  # [B, K]
+        probability = bound.probability(told.state, batch, wanted)  # [B, K]
         weight = event_weight(batch, mixture.decay)
         direct = torch.zeros_like(attention)
         if mixture.linear:

@@ -14,9 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recommender.core.events import RIGHT
 from recommender.core.exercises import Exercises, concept_prior
-from recommender.core.features import Batch
 from recommender.core.tallies import ALL, CONCEPT, FEATURES, OWN, PRIOR, SHARED, column
 
 MEMORY = 200
@@ -228,12 +226,11 @@ def _inverse_softplus(weight: Tensor) -> Tensor:
     return torch.log(torch.expm1(weight))
 
 
-def answers_of(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Items, 0/1 correctness and what the attention may see [B, L] of a batch of answers.
+def not_retried(item: Tensor) -> Tensor:
+    """[B, L] false for an answer to the item of the answer before it (a retry, see `tallies`).
 
-    A retry (see `tallies`) is not seen. Whether a window's first answer is one cannot be told: take
-    one answer more than is looked at.
+    Whether a window's first answer is one cannot be told: take one more than is looked at.
     """
-    seen = batch.mask.clone()
-    seen[:, 1:] &= batch.item[:, 1:] != batch.item[:, :-1]
-    return batch.item, (batch.outcome == RIGHT).long(), seen
+    first = torch.ones_like(item, dtype=torch.bool)
+    first[:, 1:] = item[:, 1:] != item[:, :-1]
+    return first

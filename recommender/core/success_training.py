@@ -14,7 +14,7 @@ from recommender.core.events import RIGHT, EventLog, ranges
 from recommender.core.exercises import Exercises, difficulty
 from recommender.core.features import make_batch
 from recommender.core.next_item import pack
-from recommender.core.success import MEMORY, SuccessModel, answers_of
+from recommender.core.success import MEMORY, SuccessModel, not_retried
 from recommender.core.tallies import FEATURES, is_retry, running_wide
 
 CHUNK = 100
@@ -56,7 +56,8 @@ def window(
         CHUNK + MEMORY + 1,
         starts=np.maximum(part.start - MEMORY - 1, 0),
     )
-    item, right, seen = answers_of(batch)
+    item, right = batch.item, (batch.outcome == RIGHT).long()
+    seen = batch.mask & not_retried(item)
     steps = np.arange(int((part.stop - part.start).max()))
     position = part.start[:, None] + steps  # [B, C] place in the history
     real = position < part.stop[:, None]

@@ -30,9 +30,10 @@ from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
 from recommender.core.model import NextItemModel
 from recommender.core.next_item import NextItemTask, Window
+from recommender.core.parts import Parts
 from recommender.core.progress import Progress
 from recommender.core.rules import batch_tokens, choose_model
-from recommender.core.serving import BoundRecommender, Parts, Recommender
+from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.split import Split, hold_out
 from recommender.core.success import SuccessConfig, SuccessModel
 from recommender.core.success_training import Chunk, SuccessTask, area, fit_platt
@@ -249,8 +250,7 @@ class _Run:
                 crew=crew,
             )
             history = loop.run(task.batches, task.loss, task.validate)
-        if crew.size > 1:
-            chosen["processes"] = crew.size
+        chosen |= {"processes": crew.size} if crew.size > 1 else {}
         if text is not None and not self.model_config.text_beside_id:
             model.items.learn_text(text)
         chosen["attention_epochs"] = history.best_epoch

@@ -122,9 +122,11 @@ def _make_model_slates(
     bound = _bind(model, loaded)
     log = to_log([read.history for read in reads], outline.row_of)
     clock = now.timestamp()
-    scores = bound.score(log, now=clock)
-    on_progress()
     ordered = [standings[read.situation.learner] for read in reads]
+    # A catalogue too large to be scored as a whole is searched; what she may study is scored in any case.
+    among = [np.flatnonzero(standing.eligible) for standing in ordered]
+    scores = bound.score(log, now=clock, among=among)
+    on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
     predicted = bound.predict_success(log, exercises, now=clock)
     on_progress()
