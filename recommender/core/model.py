@@ -65,7 +65,9 @@ class ItemTable(nn.Module):
         keep = self.warm
         if self.training and self.id_dropout > 0:
             keep = keep * (torch.rand(len(keep), 1, device=keep.device) >= self.id_dropout)
-        return self.compose(keep, self.id, text)
+        return self.compose(
+            keep, self.id, text if self.text_beside_id or not self.training else None
+        )
 
     def compose(self, keep: Tensor, own: Tensor, text: Tensor | None) -> Tensor:
         """[V, D] from id vectors [V, D] where `keep` [V, 1] is 1, and text vectors [V, D_text]."""

@@ -38,7 +38,7 @@ def test_a_study_prints_its_tables(
     rows: set[str],
 ) -> None:
     monkeypatch.setattr(robustness, "FLOOD", 500)
-    assert main([study, str(data), "--minutes", "0.01", "--seed", "0"]) == 0
+    assert main([study, str(data), "--minutes", "0.05", "--epochs", "1", "--seed", "0"]) == 0
     printed = table(capsys.readouterr().out)
     assert rows <= {row[0] for row in printed}
     assert len({len(row) for row in printed if row[0] in rows}) <= 2

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study = studies.add_parser(name, help=text, description=text)
         study.add_argument("data", type=Path, metavar="DATA_DIR")
         study.add_argument("--minutes", type=float, default=15.0, help="bound of each training run")
+        study.add_argument("--epochs", type=int, help="of each training run, at most")
         study.add_argument(
             "--seed", type=int, action="append", help="repeatable for `seeds` and `success`"
         )
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench = Workbench.open(
                 options.data,
                 minutes=options.minutes,
+                epochs=options.epochs,
                 seeds=tuple(
                     options.seed or ((0, 1, 2) if options.study in ("seeds", "success") else (0,))
                 ),

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recommender.core import linear
-from recommender.core.config import TrainConfig
 from recommender.core.evaluation import ScoreFn
 from recommender.core.features import make_batch
 from recommender.core.markdown import figure, table
@@ -34,12 +33,13 @@ def run(bench: Workbench) -> str:
         quality = [figure(float(found[n].mean())) for n in (NDCG, HIT)]
         rows.append([name, *quality, spent])
 
-    bound, result = bench.fit(log, protocol)
+    weights = bench.weights(log, protocol)
+    bound, result = bench.fit(log, protocol, weights=weights)
     tell("as shipped", scorer(bound, log), result.seconds)
     tell("linear part alone, with words", _linear(bench, bound))
     bound.mixture = replace(bound.mixture, linear=0.0)
     tell("attention alone", scorer(bound, log))
-    plain = TrainConfig(minutes=bench.minutes, seed=bench.seeds[0])
+    plain = bench.config()
     model = choose_model(bench.data.log)
     silent = replace(bench.catalogue, texts=())
     blind = replace(silent, text=None, encoder="")
@@ -58,7 +58,9 @@ def run(bench: Workbench) -> str:
         "sampled softmax": (bench.catalogue, replace(plain, full_softmax=1)),
     }
     for name, (catalogue, config) in variants.items():
-        without, result = bench.fit(log, protocol, catalogue=catalogue, config=config)
+        without, result = bench.fit(
+            log, protocol, catalogue=catalogue, config=config, weights=weights
+        )
         tell(name, scorer(without, log), result.seconds)
     return table([f"{len(valid)} validation cases", NDCG, HIT, "training"], rows)
 

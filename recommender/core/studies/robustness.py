@@ -147,10 +147,11 @@ def run(bench: Workbench) -> str:
         events = Rows(log, part)
         disturb(events, np.random.default_rng(bench.seeds[0]))
         noisy, protocol = events.build(whole)
-        bound, _ = bench.fit(noisy, protocol)
+        weights = bench.weights(noisy, protocol)
+        bound, _ = bench.fit(noisy, protocol, weights=weights)
         ours = measure(scorer(bound, noisy), noisy, protocol.test, protocol.candidates)
         clean = clean or ours
-        strong = bench.baselines(noisy, protocol, ["ease_recency"])
+        strong = bench.baselines(noisy, protocol, ["ease_recency"], weights)
         theirs = [measure(b.score, noisy, protocol.test, protocol.candidates) for b in strong]
         row = [name, figure(report.ranking_report(ours, 0)[NDCG])]
         row.append(figure(report.ranking_diff(ours, clean, 0)[NDCG], sign=True))

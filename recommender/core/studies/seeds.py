@@ -17,8 +17,9 @@ def run(bench: Workbench) -> str:
     log, protocol = bench.data.log, given(bench.data)
     found: list[dict[str, NDArray[np.float64]]] = []
     rows: list[list[str]] = []
+    weights = bench.weights(log, protocol)
     for seed in bench.seeds:
-        bound, result = bench.fit(log, protocol, seed=seed)
+        bound, result = bench.fit(log, protocol, seed=seed, weights=weights)
         values = measure(scorer(bound, log), log, protocol.test, protocol.candidates)
         found.append(values)
         rows.append(
@@ -35,7 +36,7 @@ def run(bench: Workbench) -> str:
     ours = {name: np.mean([values[name] for values in found], axis=0) for name in (NDCG, HIT)}
     whole = report.ranking_report(ours, 0)
     rows.append(["**Attune, mean**", figure(whole[NDCG]), figure(whole[HIT]), *[""] * 4])
-    for baseline in bench.baselines(log, protocol):
+    for baseline in bench.baselines(log, protocol, weights=weights):
         theirs = measure(baseline.score, log, protocol.test, protocol.candidates)
         diff = report.ranking_diff(ours, theirs, 0)
         rows.append(

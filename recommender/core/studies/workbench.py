@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ from recommender.core.config import TrainConfig
 from recommender.core.encoding import encode_texts
 from recommender.core.evaluation import Cases, ScoreFn, per_learner, rank_cases
 from recommender.core.events import EventLog
+from recommender.core.linear import ItemWeights, interactions
 from recommender.core.measure_common import Bar, version_folder
 from recommender.core.protocols import Protocol, to_learn
 from recommender.core.readers import DataFolder, read_folder
 from recommender.core.serving import BoundRecommender, Recommender
-from recommender.core.training import TrainResult, train
+from recommender.core.training import LINEAR_SHARE, TrainResult, train
 
 NDCG, HIT = "ndcg@10", "hr@10"
 ENCODING_MINUTES = 240.0
@@ -35,19 +36,32 @@ class Workbench:
     data: DataFolder
     catalogue: Catalogue
     encoded: str
-    minutes: float
+    minutes: float  # of each training run
+    epochs: int | None  # of each training run, where the time alone should not bound it
     seeds: tuple[int, ...]
     device: str
     bar: Bar
 
     @classmethod
     def open(
-        cls, folder: Path, *, minutes: float, seeds: tuple[int, ...], device: str, bar: Bar
+        cls,
+        folder: Path,
+        *,
+        minutes: float,
+        seeds: tuple[int, ...],
+        device: str,
+        bar: Bar,
+        epochs: int | None = None,
     ) -> Workbench:
         """Raises BadDataError where the folder cannot be used."""
         data = read_folder(folder)
         catalogue, how = encode_texts(data, ENCODING_MINUTES, bar)
-        return cls(data, catalogue, how, minutes, seeds, device, bar)
+        return cls(data, catalogue, how, minutes, epochs, seeds, device, bar)
+
+    def config(self, seed: int | None = None) -> TrainConfig:
+        """Settings of a run within the study's bounds."""
+        plain = TrainConfig(minutes=self.minutes, seed=self.seeds[0] if seed is None else seed)
+        return plain if self.epochs is None else replace(plain, epochs=self.epochs)
 
     def fit(
         self,
@@ -57,12 +71,11 @@ class Workbench:
         catalogue: Catalogue | None = None,
         config: TrainConfig | None = None,
         seed: int | None = None,
+        weights: ItemWeights | None = None,
     ) -> tuple[BoundRecommender, TrainResult]:
         """A version trained on the training rows of a log; it is not kept."""
         catalogue = catalogue or self.catalogue
-        chosen = config or TrainConfig(
-            minutes=self.minutes, seed=self.seeds[0] if seed is None else seed
-        )
+        chosen = config or self.config(seed)
         with version_folder(None) as folder:
             result = train(
                 log,
@@ -75,11 +88,24 @@ class Workbench:
                 should_stop=lambda: False,
                 device=self.device,
                 split=to_learn(log, protocol, with_answers=False),
+                weights=weights,
             )
             return Recommender.load(folder, device=self.device).bind(catalogue), result
 
+    def weights(self, log: EventLog, protocol: Protocol) -> ItemWeights:
+        """Item-to-item weights of the training rows, for several runs on the same ones."""
+        rows = protocol.training
+        item = np.asarray(log.item, dtype=np.int64)[rows]
+        owner = log.learner_of_event()[rows]
+        matrix = interactions(owner, item, log.learners, self.catalogue.rows)
+        return ItemWeights(matrix, LINEAR_SHARE * self.minutes * 60)
+
     def baselines(
-        self, log: EventLog, protocol: Protocol, names: Collection[str] | None = None
+        self,
+        log: EventLog,
+        protocol: Protocol,
+        names: Collection[str] | None = None,
+        weights: ItemWeights | None = None,
     ) -> list[Baseline]:
         """Those named, or all, fitted on the training rows."""
         fitted = NextItemBaselines(
@@ -89,6 +115,7 @@ class Workbench:
             texts=self.data.described,
             valid=protocol.valid.sample(3000, self.seeds[0]),
             candidates=protocol.candidates,
+            weights=weights,
         )
         found: list[Baseline] = []
         for baseline in fitted.fit(self.bar.stage, lambda: 600.0):
