@@ -14,6 +14,7 @@ from recommender.core.device import pick
 from recommender.core.errors import CoreError
 from recommender.core.measure_common import Options
 from recommender.core.measure_next_item import measure_next_item
+from recommender.core.measure_reweight import measure_reweight
 from recommender.core.measure_success import measure_success
 from recommender.core.next_item import help_train
 
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, text in (
         ("next-item", "rank the whole catalogue for each learner's held-out item"),
         ("success", "predict each held-out learner's answers"),
+        ("reweight", "replay ratings: what feedback changes for the better"),
     ):
         task = tasks.add_parser(name, help=text, description=text)
         task.add_argument("data", type=Path, metavar="DATA_DIR", help="folder of CSV files")
@@ -61,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    run = measure_next_item if options.task == "next-item" else measure_success
+    run = {
+        "next-item": measure_next_item,
+        "success": measure_success,
+        "reweight": measure_reweight,
+    }[options.task]
     run(
         Options(
             data=options.data,

@@ -39,8 +39,8 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
         "known": -0.25,
         "comment": 0.0,
         "rated_high": 1.0,
-        "rated_mid": 0.0,
-        "rated_low": -1.0,
+        "rated_mid": 1.0,
+        "rated_low": 1.0,
         "answered_right_unexpected": 0.25,
         "answered_wrong_unexpected": -0.25,
         "completed": 0.25,
@@ -50,7 +50,10 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
         "attention_short": -0.25,
     }
 )
-"""ε of each signal before surprise; positive: more of what led to this item."""
+"""ε of each signal before surprise; positive: more of what led to this item.
+
+A rating (``rated_…``) takes its sign from its surprise y − p: less than expected counts against.
+"""
 
 Features = tuple[str, ...]
 Share = tuple[Features, float]
@@ -63,17 +66,18 @@ Limits = Mapping[str, tuple[float, float]]
 class Reweighting:
     """How feedback becomes weights. A version's own values stand in its manifest."""
 
-    step: float = 0.5  # η
-    settle: float = 5.0  # m: after so much feedback on a feature its steps are half as large
+    step: float = 1.0  # η
+    settle: float = 10.0  # m: after so much feedback on a feature its steps are half as large
     own: float = 1.0  # ρ: part of the item itself beside the events that led to it
     half_life_days: float = 365.0  # of log w on its way to 0
     limit: float = 4.0  # weights stay in [1 / limit, limit]
     event: float = 1.0  # of log w that an event's weight in the model takes
-    candidate: float = 1.0  # of log w of a candidate's features that is added to its affinity
+    candidate: float = 0.4  # of log w of a candidate's concepts and format, added to its affinity
+    alike: float = 1.6  # of log w of items that feedback says are like a candidate, the same way
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 
     def __post_init__(self) -> None:
-        for name in ("step", "event", "candidate"):
+        for name in ("step", "event", "candidate", "alike"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"reweighting: {name} must be a number from 0 on")
         for name in ("settle", "half_life_days"):
@@ -109,7 +113,10 @@ class Reweighting:
         return {**plain, "strengths": dict(self.strengths)}
 
     def strength(self, signal: str, surprise: float = 1.0) -> float:
-        """ε of a signal; `surprise` in [0, 1] is how little it was expected. Raises KeyError."""
+        """ε of a signal; `surprise` is how little it was expected, in [0, 1], of ratings in [-1, 1].
+
+        Raises KeyError.
+        """
         return self.strengths[signal] * surprise
 
 
@@ -298,7 +305,8 @@ class Weights:
     about: Tensor  # float32 [B, V] log w of each item's concepts (their mean) and format
     behaviour: Tensor  # float32 [B, behaviours + 1]
     event: Tensor  # float32 [B] how much of log w events take
-    candidate: Tensor  # float32 [B] how much of it candidates take
+    candidate: Tensor  # float32 [B] how much of it candidates take from `about`
+    alike: Tensor  # float32 [B] and from items like them
     limit: Tensor  # float32 [B] greatest |log w| of an event
 
     @classmethod
@@ -334,6 +342,7 @@ class Weights:
             behaviour,
             [config.event for config in configs],
             [config.candidate for config in configs],
+            [config.alike for config in configs],
             [math.log(config.limit) for config in configs],
         )
         return cls(*(torch.from_numpy(np.asarray(c, dtype=np.float32)) for c in columns))
@@ -355,10 +364,10 @@ class Weights:
         `taste` (sparse [V, V]) tells how alike the feedback on two items is: a candidate takes the
         log-weights of the items like it, each as far as it is like them.
         """
-        value = self.about
+        value = self.candidate[:, None] * self.about
         if taste is not None:
-            value = value + (taste @ self.item.T).T
-        return self.candidate[:, None] * value
+            value = value + self.alike[:, None] * (taste @ self.item.T).T
+        return value
 
 
 def concept_means(table: NDArray[np.float64], catalogue: Catalogue) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """How alike feedback on two items is: what feedback on one item says of another.
 
-Item-based collaborative filtering (Sarwar et al., 2001) over surprises: y − p, where y is 1 for helpful
-and 0 for not helpful, and p what was to be expected of this item and this learner.
+Item-based collaborative filtering (Sarwar et al., 2001) over surprises: y − p, where y in [0, 1] is how
+helpful an item was found, and p what was to be expected of this item and this learner.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ COMMON = 10.0
 """Learners in common by whom a similarity is halved, so that two who agree prove little."""
 
 
-def helpful_rate(
-    item: NDArray[np.integer], helpful: NDArray[np.bool_], rows: int
+def usual(
+    item: NDArray[np.integer], helpful: NDArray[np.floating], rows: int
 ) -> NDArray[np.float64]:
-    """[V] how often feedback on each item says helpful, drawn towards the mean of all."""
-    usual = float(helpful.mean()) if len(helpful) else 0.5
+    """[V] how helpful each item is found, drawn towards the mean of all."""
+    mean = float(helpful.mean()) if len(helpful) else 0.5
     count = np.bincount(item, minlength=rows)
-    positive = np.bincount(item, weights=helpful, minlength=rows)
-    return np.asarray((positive + PRIOR * usual) / (count + PRIOR))
+    total = np.bincount(item, weights=helpful, minlength=rows)
+    return np.asarray((total + PRIOR * mean) / (count + PRIOR))
 
 
 def expected(
-    rate: NDArray[np.floating], before: NDArray[np.integer], surplus: NDArray[np.floating]
+    item: NDArray[np.floating], before: NDArray[np.integer], surplus: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """p in [.02, .98]: an item's rate and what the learner has said beyond it so far.
+    """p in [0, 1]: what is usual for the `item`, and what the learner has said beyond that so far.
 
-    `before` counts her earlier feedbacks, `surplus` is the sum of their ``y − rate``.
+    `before` counts her earlier feedbacks, `surplus` is the sum of their ``y − usual``.
     """
-    return np.asarray(np.clip(rate + surplus / (before + PRIOR), 0.02, 0.98))
+    return np.asarray(np.clip(item + surplus / (before + PRIOR), 0.0, 1.0))
 
 
 def similarity(  # noqa: PLR0917 - columns of one table

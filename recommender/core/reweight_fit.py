@@ -1,0 +1,167 @@
+"""Settings of re-weighting from an inner replay: a rule that may also say that it is not worth it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recommender.core import metrics
+from recommender.core.evaluation import exclude, per_learner
+from recommender.core.ledgers import Ledgers, Tables, credit
+from recommender.core.replay import Replay, strengths
+from recommender.core.reweighting import Reweighting
+from recommender.core.serving import BoundRecommender
+
+CELLS = 20_000_000
+"""Cases times catalogue rows that are looked at, to bound memory."""
+START = Reweighting(event=0.0)
+GRID: tuple[tuple[str, tuple[float, ...]], ...] = (
+    ("alike", (0.0, 0.8, 1.6, 2.4, 3.2)),
+    ("candidate", (0.0, 0.2, 0.4, 0.8)),
+    ("settle", (3.0, 10.0, 30.0)),
+    ("rated_low", (0.7, 1.0, 1.4)),
+    ("half_life_days", (30.0, 365.0)),
+    ("own", (1.0, 0.8)),
+    ("event", (0.0, 0.5, 1.0)),
+    ("alike", (0.8, 1.6, 2.4, 3.2, 4.0)),
+)
+"""Settings in the order in which they are chosen, each with the others as chosen so far."""
+DOUBT = 1.0
+"""Standard errors that a setting's gain is counted less by: sure gains before large ones."""
+PROOF = 2.0
+"""Standard errors that the gain of the chosen settings must be above zero by."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By learner, on minus off."""
+
+    likelihood: NDArray[np.float64]  # log-probability of the next helpful item, mean over her cases
+    ndcg: NDArray[np.float64]
+
+    def sure(self, errors: float) -> float:
+        """The gain in likelihood less so many standard errors."""
+        values = self.likelihood
+        return float(values.mean() - errors * values.std() / np.sqrt(max(len(values), 1)))
+
+
+class _Judge:
+    """Gains of settings on the cases of one replay."""
+
+    def __init__(self, bound: BoundRecommender, replay: Replay) -> None:
+        self.bound, self.replay = bound, replay
+        self.ledgers = Ledgers(replay, bound.catalogue)
+        self._target = torch.from_numpy(replay.cases.target)
+        began = time.monotonic()
+        self._affinity = {0.0: self._score(START, None)}
+        self.seconds = time.monotonic() - began  # of scoring all cases once
+        self._off = self._measure(self._affinity[0.0])
+        self._tables: tuple[tuple[object, ...], Tables] | None = None
+
+    def _score(self, config: Reweighting, tables: Tables | None) -> Tensor:
+        """[C, V] affinities with events as heavy as they are, -inf outside the candidates."""
+        plain = replace(config, candidate=0.0, alike=0.0)
+        log, found = self.replay.log, []
+        for rows in _slices(len(self.replay.cases)):
+            part = self.replay.cases.take(np.arange(rows.start, rows.stop))
+            first = log.offsets[part.learner]
+            weights = tables.weights(rows, plain, self.bound.catalogue) if tables else None
+            history = log.between(first, first + part.end)
+            affinity = self.bound.score(history, now=np.inf, weights=weights).affinity
+            found.append(exclude(torch.from_numpy(affinity), log, part, self.replay.candidates))
+        return torch.cat(found)
+
+    def _measure(self, affinity: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log-probability (0 where the target cannot be ranked) and NDCG@10 of each case."""
+        own = affinity.gather(1, self._target[:, None])[:, 0]
+        likelihood = torch.where(torch.isfinite(own), own - affinity.logsumexp(1), 0.0)
+        ranks = metrics.ranks(affinity, self._target)
+        return likelihood.double().numpy(), metrics.ndcg(ranks.double().numpy())
+
+    def gain(self, config: Reweighting) -> Gain:
+        """What these settings change for the better."""
+        strength = strengths(self.replay, config)
+        key = (config.settle, config.half_life_days, config.own, config.strengths["rated_low"])
+        if self._tables is None or self._tables[0] != key:
+            self._tables = key, self.ledgers.at_cases(config, strength)
+            self._affinity = {0.0: self._affinity[0.0]}
+        tables = self._tables[1]
+        if config.event not in self._affinity:
+            self._affinity[config.event] = self._score(config, tables)
+        parts = []
+        for rows in _slices(len(self.replay.cases)):
+            weights = tables.weights(rows, config, self.bound.catalogue)
+            added = weights.rows(slice(None), self.bound.device).of_candidates(self.bound.taste)
+            parts.append(self._affinity[config.event][rows] + added.cpu())
+        on = self._measure(torch.cat(parts))
+        learner = self.replay.cases.learner
+        return Gain(
+            *(
+                per_learner(ours - theirs, learner)
+                for ours, theirs in zip(on, self._off, strict=True)
+            )
+        )
+
+
+def _slices(count: int, size: int = 256) -> list[slice]:
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+@torch.inference_mode()
+def fit_reweighting(
+    bound: BoundRecommender,
+    replay: Replay,
+    *,
+    seconds: float,
+    seed: int = 0,
+    on_step: Callable[[int, int], object] = lambda _done, _all: None,
+) -> tuple[Reweighting, dict[str, Any]]:
+    """Settings by coordinate search on the likelihood of the next helpful item, and what was seen.
+
+    Likelihood and not NDCG@10, because it counts every case and is told from chance with a tenth of
+    them. Re-weighting is off (η = 0) where the gain is not sure or NDCG@10 does not rise with it. About
+    `seconds` are spent.
+    """
+    if not len(replay.cases):
+        return Reweighting(), {"rule": "no case before the moment: defaults"}
+    began = time.monotonic()
+    judge = _Judge(bound, replay.some(max(CELLS // bound.catalogue.rows, 500), seed))
+    best, gained = START, judge.gain(START)
+    done, steps = 0, sum(len(values) for _, values in GRID)
+    for name, values in GRID:
+        current = best
+        for value in values:
+            on_step(done := done + 1, steps)
+            spent = time.monotonic() - began
+            costly = spent + 3 * judge.seconds > seconds
+            if spent > seconds or (name in ("own", "event") and costly):
+                continue
+            tried = with_value(current, name, value)
+            if name == "own" and value < 1 and judge.ledgers.credit is None:
+                judge.ledgers.credit = credit(bound, judge.replay)
+            found = judge.gain(tried)
+            if found.sure(DOUBT) > gained.sure(DOUBT):
+                best, gained = tried, found
+    told: dict[str, Any] = {
+        "cases": len(judge.replay.cases),
+        "learners": len(gained.ndcg),
+        "likelihood_gain": metrics.mean_interval(gained.likelihood, seed),
+        "ndcg@10_gain": metrics.mean_interval(gained.ndcg, seed),
+    }
+    if gained.sure(PROOF) <= 0 or gained.ndcg.mean() <= 0:
+        return replace(best, step=0.0), {**told, "rule": "no sure gain: off"}
+    return best, {**told, "rule": "sure gain: on"}
+
+
+def with_value(config: Reweighting, name: str, value: float) -> Reweighting:
+    """The same settings with another value of a field or of a signal's strength."""
+    if name in config.strengths:
+        return replace(config, strengths={**config.strengths, name: value})
+    return replace(config, **{name: value})
