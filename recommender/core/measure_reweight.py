@@ -39,7 +39,7 @@ from recommender.core.training import TrainResult, train
 
 INNER, FITTED, OUTER, DONE = 0.3, 0.45, 0.75, 0.95
 """When the inner training, the fit, the outer training and the evaluation should be over, as parts of
-the whole time."""
+the time after encoding."""
 MODES = ("off", "on", "placebo")
 FEWEST = 20
 """Rows before the inner moment below which nothing is fitted on an inner replay."""
@@ -149,10 +149,12 @@ class _Measurement:
         self.data, self.catalogue, self.options = data, catalogue, options
         self.bar, self.watch = bar, watch
         self.device = str(pick(options.device))
+        self.began = watch.total
 
     def left(self, share: float) -> float:
-        """Seconds until this part of the whole time is over."""
-        return share * self.options.minutes * 60 - self.watch.total
+        """Seconds until this part of the time after encoding is over."""
+        whole = self.options.minutes * 60 - self.began
+        return self.began + share * whole - self.watch.total
 
     def train(
         self, replay: Replay, until: float, folder: Path

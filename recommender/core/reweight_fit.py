@@ -60,19 +60,19 @@ class _Judge:
         self.ledgers = Ledgers(replay, bound.catalogue)
         self._target = torch.from_numpy(replay.cases.target)
         began = time.monotonic()
-        self._affinity = {0.0: self._score(START, None)}
+        self._plain = self._score(START, None)
         self.seconds = time.monotonic() - began  # of scoring all cases once
-        self._off = self._measure(self._affinity[0.0])
-        self._tables: tuple[tuple[object, ...], Tables] | None = None
+        self._off = self._measure(self._plain)
+        self._folded: _Folded | None = None
 
     def _score(self, config: Reweighting, tables: Tables | None) -> Tensor:
         """[C, V] affinities with events as heavy as they are, -inf outside the candidates."""
-        plain = replace(config, candidate=0.0, alike=0.0)
+        events_only = replace(config, candidate=0.0, alike=0.0)
         log, found = self.replay.log, []
         for rows in _slices(len(self.replay.cases)):
             part = self.replay.cases.take(np.arange(rows.start, rows.stop))
             first = log.offsets[part.learner]
-            weights = tables.weights(rows, plain, self.bound.catalogue) if tables else None
+            weights = tables.weights(rows, events_only, self.bound.catalogue) if tables else None
             history = log.between(first, first + part.end)
             affinity = self.bound.score(history, now=np.inf, weights=weights).affinity
             found.append(exclude(torch.from_numpy(affinity), log, part, self.replay.candidates))
@@ -85,29 +85,49 @@ class _Judge:
         ranks = metrics.ranks(affinity, self._target)
         return likelihood.double().numpy(), metrics.ndcg(ranks.double().numpy())
 
+    def _fold(self, config: Reweighting) -> _Folded:
+        """The profiles and what candidates take from them, anew where the settings of the fold change."""
+        key = replace(config, candidate=1.0, alike=1.0, event=0.0)
+        if self._folded is None or self._folded.key != key:
+            tables = self.ledgers.at_cases(config, strengths(self.replay, config))
+            parts: dict[str, list[Tensor]] = {"candidate": [], "alike": []}
+            for rows in _slices(len(self.replay.cases)):
+                for name, found in parts.items():
+                    one = replace(key, **{**dict.fromkeys(parts, 0.0), name: 1.0})
+                    weights = tables.weights(rows, one, self.bound.catalogue)
+                    weights = weights.rows(slice(None), self.bound.device)
+                    found.append(weights.of_candidates(self.bound.taste).cpu())
+            self._folded = _Folded(
+                key, tables, torch.cat(parts["candidate"]), torch.cat(parts["alike"]), {}
+            )
+        return self._folded
+
     def gain(self, config: Reweighting) -> Gain:
         """What these settings change for the better."""
-        strength = strengths(self.replay, config)
-        key = (config.settle, config.half_life_days, config.own, config.strengths["rated_low"])
-        if self._tables is None or self._tables[0] != key:
-            self._tables = key, self.ledgers.at_cases(config, strength)
-            self._affinity = {0.0: self._affinity[0.0]}
-        tables = self._tables[1]
-        if config.event not in self._affinity:
-            self._affinity[config.event] = self._score(config, tables)
-        parts = []
-        for rows in _slices(len(self.replay.cases)):
-            weights = tables.weights(rows, config, self.bound.catalogue)
-            added = weights.rows(slice(None), self.bound.device).of_candidates(self.bound.taste)
-            parts.append(self._affinity[config.event][rows] + added.cpu())
-        on = self._measure(torch.cat(parts))
+        folded = self._fold(config)
+        affinity = self._plain
+        if config.event:
+            if config.event not in folded.affinity:
+                folded.affinity[config.event] = self._score(config, folded.tables)
+            affinity = folded.affinity[config.event]
+        on = self._measure(
+            affinity + config.candidate * folded.candidate + config.alike * folded.alike
+        )
         learner = self.replay.cases.learner
         return Gain(
-            *(
-                per_learner(ours - theirs, learner)
-                for ours, theirs in zip(on, self._off, strict=True)
-            )
+            *(per_learner(ours - off, learner) for ours, off in zip(on, self._off, strict=True))
         )
+
+
+@dataclass
+class _Folded:
+    """Profiles by one way of folding, for all cases."""
+
+    key: Reweighting
+    tables: Tables
+    candidate: Tensor  # [C, V] added to the affinities per unit of the setting of that name
+    alike: Tensor  # [C, V] the same
+    affinity: dict[float, Tensor]  # [C, V] by how much events take of their weights
 
 
 def _slices(count: int, size: int = 256) -> list[slice]:

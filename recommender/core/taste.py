@@ -76,5 +76,6 @@ def as_sparse(index: Tensor, value: Tensor) -> Tensor:
     """Sparse [V, V] of kept rows [V, kept]."""
     row = torch.arange(len(index), device=index.device)[:, None].expand_as(index)
     where = torch.stack([row.reshape(-1), index.reshape(-1).long()])
-    full = torch.sparse_coo_tensor(where, value.reshape(-1), (len(index), len(index)))
+    shape = (len(index), len(index))
+    full = torch.sparse_coo_tensor(where, value.reshape(-1), shape, check_invariants=True)
     return full.coalesce()
