@@ -190,7 +190,7 @@ def follow(
         model.zero_grad(set_to_none=True)
         with autocast(model):
             loss = loss_of(todo[step])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         crew.gather(model)
         step += 1
 
@@ -204,5 +204,6 @@ def _flat(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _unflatten(flat: Tensor, into: Sequence[Tensor]) -> None:
-    for part, target in zip(flat.split([t.numel() for t in into]), into, strict=True):
+    parts = torch.split(flat, [t.numel() for t in into])
+    for part, target in zip(parts, into, strict=True):
         target.copy_(part.view_as(target))

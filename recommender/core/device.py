@@ -17,8 +17,10 @@ def pick(name: str) -> torch.device:
         raise ValueError(f"device must be auto, cpu or cuda, not {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: this machine has none")
+    if name == "cpu":
+        return torch.device("cpu")
     # Under torchrun each process of a machine has a card of its own.
-    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def autocast(model: nn.Module) -> AbstractContextManager[None]:

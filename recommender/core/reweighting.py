@@ -376,7 +376,8 @@ def concept_means(table: NDArray[np.float64], catalogue: Catalogue) -> NDArray[n
     total = np.zeros((len(table), len(slots)))
     for slot in slots.T:
         total += table[:, slot]
-    return total / np.maximum((slots > 0).sum(1), 1)
+    mean: NDArray[np.float64] = total / np.maximum((slots > 0).sum(1), 1)
+    return mean
 
 
 def _table(

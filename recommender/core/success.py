@@ -117,7 +117,7 @@ class SuccessModel(nn.Module):
         if not self.wide.weight.any():
             for number, weight in WIDE_START.items():
                 self.wide.weight[0, number] = weight * self.spread[number]
-                self.wide.bias += weight * self.centre[number]
+                self.wide.bias.add_(weight * self.centre[number])
 
     def rebind(self, slots: Tensor, rows: Tensor) -> SuccessModel:
         """The same head for another catalogue.

@@ -178,9 +178,9 @@ class _Entries:
     def of(cls, key: Ints, answer: Ints, counts: NDArray[np.bool_]) -> _Entries:
         order = np.lexsort((answer, key))
         counts = counts[order]
-        before = np.cumsum(counts) - counts
+        before: Ints = np.cumsum(counts) - counts
         start, length = _runs(key[order])
-        clock = before - np.repeat(before[start], length)
+        clock: Ints = before - np.repeat(before[start], length)
         return cls(key[order], answer[order], counts, clock, order)
 
     def take(self, rows: NDArray[np.bool_]) -> _Entries:
