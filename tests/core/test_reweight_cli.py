@@ -14,7 +14,7 @@ from recommender.core.serving import Recommender
 LEARNERS, ITEMS, TOPICS = 60, 40, 4
 
 
-def write(folder: Path, *, concepts: bool = True, rated: bool = True) -> Path:
+def write(folder: Path, *, concepts: bool = True, rated: bool = True, noise: bool = False) -> Path:
     """Learners who like two topics and dislike the others, rating in bursts with halves of stars."""
     folder.mkdir()
     rng = np.random.default_rng(5)
@@ -24,7 +24,8 @@ def write(folder: Path, *, concepts: bool = True, rated: bool = True) -> Path:
         time = 1_000_000 + who * 10_000
         for order, item in enumerate(rng.permutation(ITEMS)[: rng.integers(8, 20)]):
             time += int(rng.integers(0, 3))
-            star = (4.5 if item % TOPICS in liked else 1.5) + rng.choice([-0.5, 0, 0.5])
+            likes = rng.random() < 0.5 if noise else item % TOPICS in liked
+            star = (4.5 if likes else 1.5) + rng.choice([-0.5, 0, 0.5])
             lines.append(f"u{who},i{item},{order},{time}" + (f",{star:g}" if rated else ""))
     (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
     about = [f"i{n},Item {n}" + (f",topic {n % TOPICS}" if concepts else "") for n in range(ITEMS)]
@@ -76,6 +77,16 @@ def test_likes_that_are_as_clear_as_this_raise_the_ranking(tmp_path: Path) -> No
     assert report["metrics"]["ndcg@10_gain"]["value"] > 0
     placebo = report["metrics"]["ndcg@10_placebo_gain"]["value"]
     assert placebo < report["metrics"]["ndcg@10_gain"]["value"]
+
+
+def test_ratings_that_tell_nothing_turn_it_off(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    data = write(tmp_path / "data", noise=True)
+    assert main(["reweight", str(data), "--json", str(out), "--minutes", "0.4"]) == 0
+    report = json.loads(out.read_text())
+    assert report["chosen"]["reweighting"]["step"] == 0
+    assert report["metrics"]["ndcg@10_gain"] == {"value": 0, "low": 0, "high": 0}
+    assert report["metrics"]["ndcg@10_on"] == report["metrics"]["ndcg@10_off"]
 
 
 def test_a_folder_without_ratings_is_refused_in_one_line(
