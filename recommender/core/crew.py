@@ -190,7 +190,7 @@ def follow(
         model.zero_grad(set_to_none=True)
         with autocast(model):
             loss = loss_of(todo[step])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         crew.gather(model)
         step += 1
 
