@@ -116,7 +116,9 @@ def test_the_time_is_kept_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
-    rows = [f"u{u},i{i},{k}" for u, w in enumerate(walks(30, 8, longest=8)) for k, i in enumerate(w)]
+    rows = [
+        f"u{u},i{i},{k}" for u, w in enumerate(walks(30, 8, longest=8)) for k, i in enumerate(w)
+    ]
     folder = write(tmp_path, rows)
     first, second = (measure(folder, "--seed", "5", "--minutes", "1") for _ in range(2))
     for name in ("metrics", "baselines", "chosen"):
