@@ -108,6 +108,13 @@ class EventLog:
         """[E] learner index of each event."""
         return np.repeat(np.arange(self.learners), np.diff(self.offsets))
 
+    def item_counts(self, rows: int) -> NDArray[np.int64]:
+        """[rows] events of each catalogue row; a part of the column at a time is in memory."""
+        counts = np.zeros(rows, dtype=np.int64)
+        for start in range(0, len(self), 1 << 20):
+            counts += np.bincount(self.item[start : start + (1 << 20)], minlength=rows)
+        return counts
+
     def save(self, folder: Path) -> None:
         """One ``.npy`` file per column."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,19 @@ Windows are left-aligned (padding at the right), so that a causal mask alone kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import tempfile
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recommender.core.events import ANSWERED, RIGHT, WRONG, EventLog
+from recommender.core.events import ANSWERED, RIGHT, WRONG, EventLog, Writer
 
+IN_MEMORY = 4_000_000
+"""Events of a log up to which a part of it is copied in memory."""
 GAP_BUCKETS = 26
 """0 = unknown or first event, then floor(log2(1 + seconds)) + 1 up to about two years."""
 
@@ -97,10 +101,36 @@ def is_answer(log: EventLog) -> NDArray[np.bool_]:
 
 
 def select_events(log: EventLog, keep: NDArray[np.bool_]) -> EventLog:
-    """The same learners with some of their events (a copy)."""
+    """The same learners with some of their events: the log itself, a copy, or a file.
+
+    What is too large to be held twice goes to a file that is mapped and has no name any more, so that
+    it is gone with the log.
+    """
+    if keep.all():
+        return log
+    if len(log) > IN_MEMORY:
+        return _select_to_file(log, keep)
     offsets = np.concatenate([[0], np.cumsum(keep)])[log.offsets]
     columns = {f.name: getattr(log, f.name)[keep] for f in fields(log) if f.name != "offsets"}
     return EventLog.from_columns(offsets, **columns)
+
+
+def _select_to_file(log: EventLog, keep: NDArray[np.bool_]) -> EventLog:
+    columns = [f.name for f in fields(log) if f.name != "offsets"]
+    counts = np.zeros(log.learners, dtype=np.int64)
+    with (
+        tempfile.TemporaryDirectory(prefix="attune-log-") as folder,
+        Writer(Path(folder)) as writer,
+    ):
+        for start, stop in learner_chunks(log):
+            low, high = int(log.offsets[start]), int(log.offsets[stop])
+            chosen = low + np.flatnonzero(keep[low:high])
+            owner = np.searchsorted(log.offsets, chosen, side="right") - 1
+            counts[start:stop] = np.bincount(owner - start, minlength=stop - start)
+            writer.append(owner, {name: getattr(log, name)[chosen] for name in columns})
+        found = writer.close()
+    # Learners who keep nothing are learners still; the writer knows only of those with events.
+    return replace(found, offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
 def arrived_in_order(log: EventLog) -> NDArray[np.bool_]:

@@ -47,6 +47,7 @@ class History:
     """What happened so far; part of the checkpoint."""
 
     epoch: int = 0
+    passes: float = 0.0  # over the data: less than the epochs where time cut one short
     best: float = -math.inf
     best_epoch: int = 0
     spent: float = 0.0
@@ -141,6 +142,7 @@ class Loop(Generic[T]):
         history.losses.append(total / max(done, 1))
         found = validate(self.average)
         history.epoch += 1
+        history.passes += done / max(len(todo), 1)
         if found is None or found > history.best:
             history.best = history.best if found is None else found
             history.best_epoch = history.epoch

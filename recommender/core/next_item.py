@@ -99,7 +99,7 @@ class NextItemTask:
         if targets is not None:
             self.is_target &= targets
         rows = len(model.items.id)
-        events = np.bincount(np.asarray(log.item), minlength=rows)
+        events = log.item_counts(rows)
         events[0] = 0
         met = np.flatnonzero(events)
         self.met = torch.from_numpy(met).to(device)  # the denominator: items with events

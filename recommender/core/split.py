@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from recommender.core.config import TrainConfig
 from recommender.core.evaluation import Cases, cases_at
 from recommender.core.events import EventLog
-from recommender.core.features import arrived_in_order, first_meeting, is_answer, select_events
+from recommender.core.features import (
+    arrived_in_order,
+    first_meeting,
+    is_answer,
+    learner_chunks,
+    select_events,
+)
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,16 @@ def hold_out(log: EventLog, config: TrainConfig) -> Split:
     log = select_events(log, arrived_in_order(log))
     rng = np.random.default_rng(config.seed)
     first = first_meeting(log)
-    learner = log.learner_of_event()
-    met = np.bincount(learner[first], minlength=log.learners)
+    met = np.zeros(log.learners, dtype=np.int64)
+    last = np.full(log.learners, -1, dtype=np.int64)
+    for start, stop in learner_chunks(log):
+        rows = log.offsets[start] + np.flatnonzero(first[log.offsets[start] : log.offsets[stop]])
+        owner = np.searchsorted(log.offsets, rows, side="right") - 1
+        met += np.bincount(owner, minlength=log.learners)
+        last[owner] = rows  # the last assignment of a learner stays
     able = np.flatnonzero(met >= 3)
     count = min(config.validation, max(1, log.learners // 5), len(able))
     chosen = np.sort(rng.choice(able, count, replace=False)) if count else able
-    last = np.full(log.learners, -1, dtype=np.int64)
-    last[learner[first]] = np.flatnonzero(first)  # the last assignment of a learner stays
     keep = np.ones(len(log), dtype=bool)
     for who in chosen:
         keep[last[who] : log.offsets[who + 1]] = False

@@ -157,7 +157,7 @@ class _Run:
         self._check_checkpoint()
         split = self.split
         chosen: dict[str, object] = {"model": asdict(self.model_config)}
-        events = np.bincount(np.asarray(split.train.item), minlength=self.catalogue.rows)
+        events = split.train.item_counts(self.catalogue.rows)
         candidates = torch.from_numpy(events > 0)
         candidates[0] = False
         self._tell("linear")
@@ -256,7 +256,7 @@ class _Run:
         chosen["attention_epochs"] = history.best_epoch
         chosen["loss"] = "sampled softmax" if task.sampled else "full softmax"
         self.spent += history.spent
-        self.seen += len(split.train) * history.epoch
+        self.seen += int(len(split.train) * history.passes)
         return model
 
     def success(
@@ -297,7 +297,7 @@ class _Run:
         history = loop.run(task.batches, task.loss, task.validate)
         chosen["success_epochs"] = history.best_epoch
         self.spent += history.spent
-        self.seen += int(np.diff(split.answers.offsets)[split.success_train].sum()) * history.epoch
+        self.seen += int(np.diff(split.answers.offsets)[split.success_train].sum() * history.passes)
         found = {}
         logits, rows = task.predict(model, split.success_valid)
         if len(rows):

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import fields
 
+import numpy as np
+import pytest
+
+from recommender.core import features
+from recommender.core.config import TrainConfig
 from recommender.core.events import EventLog
-from recommender.core.features import arrived_in_order, first_meeting, gap_bucket, make_batch
+from recommender.core.features import (
+    arrived_in_order,
+    first_meeting,
+    gap_bucket,
+    make_batch,
+    select_events,
+)
+from recommender.core.split import hold_out
+from tests.core.conftest import make_log
 
 
 def test_a_window_holds_the_last_events_before_its_end(log: EventLog) -> None:
@@ -55,3 +68,37 @@ def test_arrival_is_judged_per_learner_at_real_clock_values() -> None:
     received = np.array([base + 5, base + 4.5, base + 6, base, base + 0.25, base + 0.5])
     log = EventLog.from_columns(np.array([0, 3, 6]), item=np.ones(6), received=received)
     assert arrived_in_order(log).tolist() == [False, True, True, True, True, True]
+
+
+def test_a_part_of_a_large_log_goes_to_disk_and_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = make_log(30, seed=2)
+    keep = np.random.default_rng(0).random(len(log)) < 0.6
+    keep[log.offsets[4] : log.offsets[6]] = False  # two learners keep nothing
+    keep[log.offsets[29] :] = False
+    here = select_events(log, keep)
+    monkeypatch.setattr(features, "IN_MEMORY", 10)
+    there = select_events(log, keep)
+    assert isinstance(there.item, np.memmap)
+    assert there.learners == log.learners
+    for field in fields(EventLog):
+        np.testing.assert_array_equal(getattr(there, field.name), getattr(here, field.name))
+    assert len(select_events(log, np.zeros(len(log), dtype=bool))) == 0
+    assert select_events(log, np.ones(len(log), dtype=bool)) is log
+
+
+def test_the_split_of_a_large_log_is_that_of_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = make_log(30, seed=2)
+    config = TrainConfig(seed=1)
+    here = hold_out(log, config)
+    monkeypatch.setattr(features, "IN_MEMORY", 10)
+    there = hold_out(log, config)
+    np.testing.assert_array_equal(there.train.item, here.train.item)
+    np.testing.assert_array_equal(there.train.offsets, here.train.offsets)
+    np.testing.assert_array_equal(there.valid.target, here.valid.target)
+    # Whoever is held out is held out at the last item she had not met before.
+    for who, end in zip(here.valid.learner, here.valid.end, strict=True):
+        mine = log.of(np.array([who])).item
+        assert mine[end] not in mine[:end]
+        assert set(mine[end + 1 :]) <= set(mine[: end + 1])

@@ -11,7 +11,16 @@ import torch
 
 from recommender.core.errors import CoreError
 from recommender.core.measure_common import progress_bar
-from recommender.core.studies import ablation, cold_start, robustness, seeds, success
+from recommender.core.studies import (
+    ablation,
+    cold_start,
+    quantisation,
+    robustness,
+    scale,
+    seeds,
+    speed,
+    success,
+)
 from recommender.core.studies.workbench import Workbench
 
 STUDIES = {
@@ -19,6 +28,8 @@ STUDIES = {
     "robustness": (robustness.run, "quality when the training rows are noisy"),
     "seeds": (seeds.run, "several seeds against every baseline, paired over learners"),
     "success": (success.run, "predicted success: seeds, calibration, exercises without answers"),
+    "speed": (speed.run, "what scoring costs, up to a million items"),
+    "quantisation": (quantisation.run, "what int8 weights and fewer heads would cost and gain"),
     "ablation": (ablation.run, "what each part is worth, on validation"),
 }
 
@@ -36,8 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--seed", type=int, action="append", help="repeatable for `seeds` and `success`"
         )
         study.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    text = "what training costs up to 100 million generated interactions"
+    studies.add_parser("scale", help=text, description=text)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.study == "scale":
+        sys.stdout.write(scale.run())
+        return 0
     try:
         with progress_bar() as bar:
             bench = Workbench.open(

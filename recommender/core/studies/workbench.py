@@ -72,8 +72,12 @@ class Workbench:
         config: TrainConfig | None = None,
         seed: int | None = None,
         weights: ItemWeights | None = None,
+        answers: bool = False,
     ) -> tuple[BoundRecommender, TrainResult]:
-        """A version trained on the training rows of a log; it is not kept."""
+        """A version trained on the training rows of a log; it is not kept.
+
+        A success head is trained with it where `answers` says so.
+        """
         catalogue = catalogue or self.catalogue
         chosen = config or self.config(seed)
         with version_folder(None) as folder:
@@ -87,7 +91,7 @@ class Workbench:
                 on_progress=self.bar.training,
                 should_stop=lambda: False,
                 device=self.device,
-                split=to_learn(log, protocol, with_answers=False),
+                split=to_learn(log, protocol, with_answers=answers),
                 weights=weights,
             )
             return Recommender.load(folder, device=self.device).bind(catalogue), result
