@@ -17,6 +17,7 @@ from recommender.core.measure_next_item import measure_next_item
 from recommender.core.measure_reweight import measure_reweight
 from recommender.core.measure_success import measure_success
 from recommender.core.next_item import help_train
+from recommender.core.threads import choose_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         task.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
         task.add_argument("--save", type=Path, metavar="DIR", help="keep the trained version here")
         task.add_argument(
-            "--threads", type=int, default=1, help="CPU threads (more are rarely faster)"
+            "--threads", type=int, help="CPU threads; measured at the start where not given"
         )
     options = parser.parse_args(arguments)
-    torch.set_num_threads(max(1, options.threads))
     try:
         if not options.json.absolute().parent.is_dir():
             raise CoreError(f"--json {options.json}: no such folder")
@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise CoreError(f"--json {options.json}: is a folder")
         pick(options.device)
         with joined() as crew:
+            # Processes beside each other share the cores already.
+            measured = options.threads is None and crew.size == 1
+            torch.set_num_threads(choose_threads() if measured else max(1, options.threads or 1))
             if crew.leads:
                 _measure(options)
             else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recommender.core import linear, metrics, report
@@ -92,7 +93,12 @@ def measure_next_item(options: Options) -> None:
                 "data": data.name,
                 **found.tables(options.seed),
             }
-        chosen: dict[str, Any] = {**first.told, "text": text, **found.chosen}
+        chosen: dict[str, Any] = {
+            "threads": torch.get_num_threads(),
+            **first.told,
+            "text": text,
+            **found.chosen,
+        }
         if not isinstance(second, str) and watch.total > LATEST * options.minutes * 60:
             second = "no time left"
         if isinstance(second, str):

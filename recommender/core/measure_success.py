@@ -103,7 +103,10 @@ def measure_success(options: Options) -> None:
             raise BadDataError(f"{options.data}: column correct is missing from the interactions")
         log = data.log
         folds_of(data, options)  # an error in the folds is told before anything takes long
-        chosen: dict[str, Any] = {"folds": "given" if data.fold is not None else "by learner"}
+        chosen: dict[str, Any] = {
+            "threads": torch.get_num_threads(),
+            "folds": "given" if data.fold is not None else "by learner",
+        }
         with watch.stage("encode"):
             catalogue, chosen["text"] = encode_texts(data, options.minutes, bar)
         protocol = SuccessProtocol.of(data, catalogue, options)
