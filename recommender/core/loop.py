@@ -118,8 +118,6 @@ class Loop(Generic[T]):
         for step, batch in enumerate(todo):
             if self.should_stop():
                 raise Cancelled(f"stopped in epoch {history.epoch + 1} of {self.phase}")
-            if self.history.spent + time.monotonic() - began > self.schedule.seconds and step:
-                break  # more data than fits into the time: an epoch is a part of them
             self.crew.signal(STEP)
             self.crew.send(self.model)
             with autocast(self.model):
