@@ -3,7 +3,7 @@
 from typing import Any
 
 from allauth.account import forms
-from django.conf import settings
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -17,8 +17,7 @@ class ResetPasswordForm(forms.ResetPasswordForm):
 
     @property
     def sends_mail(self) -> bool:
-        """False where mail is only printed to the log, as it is without a mail server."""
-        return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
+        return bool(get_adapter().sends_mail)
 
     def clean(self) -> dict[str, Any]:
         if not self.sends_mail:
