@@ -1,3 +1,5 @@
+"""What the library that signs people in leaves to the project."""
+
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter

@@ -48,12 +48,15 @@ def sweep_learners() -> None:
 
 @shared_task(name=queue.PRUNE, soft_time_limit=3000, time_limit=3300, **_RETRY)
 def prune() -> None:
-    """Delete what nobody asks about any more: old slates, and notes of changes that every worker has read."""
+    """Delete what nobody asks about any more: old slates, expired sign-ins, notes of changes that every worker has read."""
     from content.services import prune_changes
+    from learners.services.accounts import prune_sign_ins
     from recommender.services.slates import prune_slates
 
-    prune_changes(now=timezone.now())
-    prune_slates(now=timezone.now(), days=settings.SLATE_DAYS)
+    now = timezone.now()
+    prune_changes(now=now)
+    prune_sign_ins(now=now)
+    prune_slates(now=now, days=settings.SLATE_DAYS)
 
 
 @shared_task(name=queue.TRAIN_MODEL)

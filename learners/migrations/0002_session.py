@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('learners', '0001_initial'),
+        ('sessions', '0001_initial'),
     ]
 
     operations = [
@@ -26,4 +27,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
+        # Nobody can use them any more, nothing would prune them, and each says whose it is.
+        migrations.RunSQL("DELETE FROM django_session", migrations.RunSQL.noop),
     ]

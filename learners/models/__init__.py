@@ -1,7 +1,8 @@
 """People, their groups, and what they did."""
 
 from learners.models.activity import Assignment, Event, ItemProgress, LearnerState
-from learners.models.people import Enrolment, Group, Membership, Session, User
+from learners.models.people import Enrolment, Group, Membership, User
+from learners.models.sessions import Session
 
 __all__ = [
     "Assignment",

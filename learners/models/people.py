@@ -1,11 +1,9 @@
-"""People, how they are signed in, and their groups."""
+"""People and their groups."""
 
 import uuid
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.contrib.sessions.backends.base import SessionBase
-from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -52,29 +50,6 @@ class User(AbstractUser):
     @property
     def is_operator(self) -> bool:
         return self.role == self.Role.OPERATOR or self.is_superuser
-
-
-class Session(AbstractBaseSession):
-    """A browser that is signed in, or has something to remember. It knows its person, so that it can go with her."""
-
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("person"),
-        null=True,
-        on_delete=models.CASCADE,
-        related_name="sessions",
-        # Django takes a failed insert for a key that is in use, and tries new ones for ever.
-        db_constraint=False,
-    )
-
-    class Meta(AbstractBaseSession.Meta):
-        pass
-
-    @classmethod
-    def get_session_store_class(cls) -> type[SessionBase]:
-        from learners.sessions import SessionStore
-
-        return SessionStore
 
 
 class Group(models.Model):

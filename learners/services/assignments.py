@@ -67,3 +67,15 @@ def withdraw_assignment(*, assignment: Assignment) -> None:
     named = set(held.learners.values_list("pk", flat=True))
     members = set(held.group.memberships.values_list("learner", flat=True))
     mark_dirty(learner_ids=named or members)
+
+
+def drop_from_rules(*, learner_id: int, group_id: int) -> None:
+    """Take her name off the group's rules. One that named only her ends: naming nobody, it would reach everybody.
+
+    The caller holds the group's row, so that no two of those whom a rule names leave at once.
+    """
+    for rule in Assignment.objects.in_force().filter(group=group_id, learners=learner_id):
+        if rule.learners.count() == 1:
+            rule.withdrawn_at = timezone.now()
+            rule.save(update_fields=["withdrawn_at"])
+        rule.learners.remove(learner_id)

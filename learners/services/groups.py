@@ -7,12 +7,12 @@ import secrets
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
 
 from content.models import Course
-from learners.models import Assignment, Group, Membership, User
+from learners.models import Group, Membership, User
+from learners.services.assignments import drop_from_rules
 from learners.services.enrolment import enrol_learners, withdraw_learners
 from learners.services.freshness import mark_dirty
 
@@ -69,7 +69,7 @@ def remove_learner(*, group: Group, learner: User) -> None:
     """Take a learner out of the group, of its courses and of the rules that name her."""
     group = _lock(group)
     Membership.objects.filter(group=group, learner=learner).delete()
-    _forget_rules(group, learner)
+    drop_from_rules(learner_id=learner.pk, group_id=group.pk)
     withdraw_learners(learner_ids=[learner.pk], group=group)
     mark_dirty(learner_ids=[learner.pk])
 
@@ -126,16 +126,6 @@ def join_group(*, learner: User, code: str) -> Group:
         raise UnknownJoinCode(_("No group has this code. Ask your teacher for the present one."))
     add_learner(group=group, learner=learner)
     return group
-
-
-def _forget_rules(group: Group, learner: User) -> None:
-    """Take her name off the group's rules. One that named only her must end: naming nobody, it would reach all."""
-    named = list(Assignment.objects.in_force().filter(group=group, learners=learner))
-    for rule in named:
-        if rule.learners.count() == 1:
-            rule.withdrawn_at = timezone.now()
-            rule.save(update_fields=["withdrawn_at"])
-        rule.learners.remove(learner)
 
 
 def _lock(group: Group) -> Group:

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.import_export",
     "django.contrib.admin",
+    "learners",  # before Django's own, whose command changepassword it replaces
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -59,7 +60,6 @@ INSTALLED_APPS = [
     "rules.apps.AutodiscoverRulesConfig",
     "common",
     "content",
-    "learners",
     "recommender",
     "web",
     "workers",
@@ -241,7 +241,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_TZ = True
 
-SESSION_ENGINE = "learners.sessions"
+SESSION_ENGINE = "learners.models.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = HTTPS

@@ -6,6 +6,8 @@ import pytest
 
 from learners.models import Assignment, Group
 from learners.selectors import list_rules
+from learners.services.accounts import erase_person
+from learners.services.groups import add_learner
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +48,6 @@ def test_items_are_assigned_until_withdrawn(
 def test_a_concept_is_pinned_for_some(
     give: Any, alice: Any, charlie: Any, group: Group, dirt: Any
 ) -> None:
-    from learners.services.groups import add_learner
-
     add_learner(group=group, learner=charlie)
     before = dirt(charlie)
     given = give(concept="adding", learners=[alice.pk], rule="pin")
@@ -98,3 +98,19 @@ def test_a_rule_of_another_group_cannot_be_withdrawn(give: Any, api: Any, person
     other = create_group(teacher=dan, name="Other")
     assert api(dan).delete(f"/api/v1/groups/{other.pk}/assignments/{pk}/").status_code == 404
     assert Assignment.objects.in_force().exists()
+
+
+def test_a_rule_for_one_learner_ends_when_she_leaves_for_good(
+    give: Any, person: Any, alice: Any, group: Group
+) -> None:
+    dan, erin = person("dan"), person("erin")
+    for learner in (dan, erin):
+        add_learner(group=group, learner=learner)
+    hers = give(items=["counting"], learners=[dan.pk], rule="ban").json()["id"]
+    shared = give(items=["two-and-two"], learners=[dan.pk, erin.pk], rule="ban").json()["id"]
+    erase_person(person=dan)
+    assert Assignment.objects.get(pk=hers).withdrawn_at is not None
+    assert Assignment.objects.get(pk=shared).withdrawn_at is None
+    rules = list_rules([alice.pk, erin.pk])
+    assert not rules[alice.pk].banned  # naming nobody, either rule would reach her
+    assert len(rules[erin.pk].banned) == 1
