@@ -144,6 +144,8 @@ class RuleForm(forms.Form):
         label=gettext_lazy("Only for"),
         queryset=User.objects.none(),
         required=False,
+        # Boxes: in a list of many names one slip without the right key loses all that was chosen.
+        widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("Choose nobody to reach the whole group."),
     )
     due = forms.DateField(

@@ -161,3 +161,11 @@ def test_an_empty_group_says_how_to_fill_it(page: Any, bob: Any) -> None:
     body = text_of(page(bob).get(f"/groups/{empty.pk}/"))
     assert "Nobody is in the group yet." in body
     assert "learner-search" not in body
+
+
+def test_a_browser_that_goes_back_gets_the_page_not_the_part(
+    page: Any, bob: Any, group: Any
+) -> None:
+    for headers in ({}, HTMX):
+        answer = page(bob).get(f"/groups/{group.pk}/", headers=headers)
+        assert "HX-Request" in answer.headers["Vary"]

@@ -1,5 +1,6 @@
 """The teachers' pages: who needs help, with what, what to assign; and who must not get in."""
 
+import re
 import uuid
 from datetime import timedelta
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from content.models import Concept, Course, Item
 from learners.models import Assignment, Group
 from learners.services.enrolment import enrol_learners
 from learners.services.events import record_attempt
-from learners.services.groups import create_group
+from learners.services.groups import add_learner, create_group
 from recommender import reasons
 from recommender.services.syllabus import store_first_slate
 
@@ -84,6 +85,23 @@ def test_an_item_is_assigned_with_a_date_and_withdrawn(page: Any, bob: Any, grou
     client.post(f"/groups/{group.pk}/rules/{rule.pk}/withdraw/", headers=HTMX)
     rule.refresh_from_db()
     assert rule.withdrawn_at is not None
+
+
+def test_learners_of_a_rule_are_ticked_one_by_one(
+    page: Any, bob: Any, alice: Any, charlie: Any, person: Any, group: Any
+) -> None:
+    add_learner(group=group, learner=person("dan"))
+    add_learner(group=group, learner=charlie)
+    client = page(bob)
+    body = text_of(client.get(f"/groups/{group.pk}/"))
+    boxes = re.findall(r'type="checkbox" name="learners" value="(\d+)"', body)
+    assert len(boxes) == 3
+    named = re.search(r'role="group" aria-labelledby="(\w+)"', body)
+    assert named is not None
+    assert f'id="{named[1]}">Only for' in body
+    data = {"rule": "pin", "item": "graphs-one", "learners": [alice.pk, charlie.pk]}
+    client.post(f"/groups/{group.pk}/rules/", data)
+    assert set(Assignment.objects.get(group=group).learners.all()) == {alice, charlie}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def test_a_wrong_answer_can_be_tried_again(page: Any, alice: Any, group: Any) ->
     assert "Try again" in body
     again = client.get("/items/letters-one/", headers={**HTMX, "HX-Target": "work"})
     assert "Check my answer" in text_of(again)
+    assert "HX-Request" in again.headers["Vary"]  # or going back would show this part as the page
 
 
 def test_it_works_without_script(page: Any, alice: Any, group: Any) -> None:

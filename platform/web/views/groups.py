@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import replace_url
 from rest_framework.exceptions import APIException
 
@@ -44,6 +45,7 @@ def list_groups(request: PersonRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+@vary_on_headers("HX-Request")  # going back shows the page, not a part of it
 def show_group(request: PersonRequest, pk: int) -> HttpResponse:
     """The group; of its learners one page, which htmx asks for alone while the teacher searches."""
     group = find_group(request, pk)

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
 from content.grading import InvalidResponse
@@ -38,6 +39,7 @@ from web.views.parameters import read_uuid
 
 @login_required
 @require_GET
+@vary_on_headers("HX-Request", "HX-Target")  # going back shows the page, not a part of it
 def show_item(request: PersonRequest, slug: str) -> HttpResponse:
     item, studied = _find_item(request, slug)
     questions = read_questions(item, request.GET)
