@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
+
+from recommender.core.logistic import logistic, one_hot
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,28 @@ def concept_prior(slots: Tensor, concept: Tensor) -> Tensor:
     has = (slots > 0).float()
     own = (concept[slots] * has).sum(1) / has.sum(1).clamp(min=1)
     return torch.where(has.sum(1) > 0, own, concept[0])
+
+
+def adjusted(
+    known: Exercises, item: Tensor, right: Tensor, shared: Tensor, penalty: float = 1.0
+) -> Exercises:
+    """Difficulties that allow for who answered: an exercise that only the able met is not easy.
+
+    A logistic regression of the answers right [A] on their exercises item [A], their concepts and what
+    was known of the learner, shared [A, F]; the prior is its logit for a learner like the mean.
+    """
+    rows, concepts = len(known.slots), len(known.concept) - 1
+    slots = known.slots.numpy()
+    numbers = shared.double()
+    columns = [
+        one_hot(item.numpy()[:, None], rows),
+        one_hot(slots[item.numpy()], concepts + 1),
+        sparse.csr_matrix(numbers.numpy()),
+    ]
+    found = logistic(sparse.hstack(columns).tocsr(), right.double().numpy(), penalty)
+    weights = torch.from_numpy(found.astype(np.float32))
+    base = weights[-1] + numbers.mean(0).float() @ weights[rows + concepts + 1 : -1]
+    concept = weights[rows : rows + concepts + 1] + base
+    concept[0] = base
+    prior = concept_prior(known.slots, concept) + weights[:rows]
+    return replace(known, prior=prior, concept=concept)

@@ -38,7 +38,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         found = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {k: v.to(device) for k, v in found.items() if v is not None}
+        if device.type == "cuda":  # copies from pinned memory run beside the computation
+            found = {k: None if v is None else v.pin_memory() for k, v in found.items()}
+        moved = {k: v.to(device, non_blocking=True) for k, v in found.items() if v is not None}
         return Batch(**moved)
 
 

@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import minimize
 
 from recommender.core import metrics
 from recommender.core.events import RIGHT, EventLog
 from recommender.core.exercises import difficulty
+from recommender.core.logistic import Floats, logistic, one_hot, sigmoid
 from recommender.core.success_training import all_wide
 from recommender.core.tallies import ALL, CONCEPT, column
 
-PENALTIES = (1.0, 3.0, 10.0)
-Floats = NDArray[np.float64]
+PENALTIES = (0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class SuccessBaselines:
         wide = all_wide(self.log, everyone, known).double().numpy()
         total, concept = wide[:, 0:2], wide[:, CONCEPT : CONCEPT + 2]
         moving = wide[:, [column(ALL, "correct", 0.9)]]
-        items = _one_hot(item[:, None], len(self.slots))
-        concepts = _one_hot(self.slots[item], self.concepts + 1)
+        items = one_hot(item[:, None], len(self.slots))
+        concepts = one_hot(self.slots[item], self.concepts + 1)
         on_step("PFA")
         wins, failures = (concepts.multiply(concept[:, [i]]).tocsr() for i in (0, 1))
         yield self._choose("pfa", sparse.hstack([concepts, wins, failures]).tocsr())
@@ -70,39 +69,11 @@ class SuccessBaselines:
     def _choose(self, name: str, features: sparse.csr_matrix) -> SuccessBaseline:
         best: tuple[float, Floats, float] | None = None
         for penalty in PENALTIES:
-            weights = _logistic(features[self.train], self.truth[self.train], penalty)
-            found = _sigmoid(features @ weights[:-1] + weights[-1])
+            weights = logistic(features[self.train], self.truth[self.train], penalty)
+            found = sigmoid(features @ weights[:-1] + weights[-1])
             check = self.valid if self.valid.any() else self.train
             loss = metrics.log_loss(found[check], self.truth[check])
             if best is None or loss < best[0]:
                 best = (loss, found, penalty)
         assert best is not None  # noqa: S101 - PENALTIES is not empty
         return SuccessBaseline(name, best[1], {"penalty": best[2]})
-
-
-def _one_hot(slots: NDArray[np.int64], width: int) -> sparse.csr_matrix:
-    """Indicator rows; slot value 0 is empty, several slots share one unit."""
-    row, place = np.nonzero(slots)
-    count = np.maximum((slots > 0).sum(1), 1)
-    shape = (len(slots), width)
-    return sparse.csr_matrix((1.0 / count[row], (row, slots[row, place])), shape=shape)
-
-
-def _sigmoid(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
-
-
-def _logistic(features: sparse.csr_matrix, truth: Floats, penalty: float) -> Floats:
-    """Weights and, last, the intercept of a ridge logistic regression (L-BFGS)."""
-    transposed = features.T.tocsr()
-
-    def objective(w: Floats) -> tuple[float, Floats]:
-        z = features @ w[:-1] + w[-1]
-        loss = np.logaddexp(0, z).sum() - truth @ z + penalty / 2 * (w[:-1] @ w[:-1])
-        error = _sigmoid(z) - truth
-        gradient = np.append(transposed @ error + penalty * w[:-1], error.sum())
-        return float(loss), gradient
-
-    start = np.zeros(features.shape[1] + 1)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 80})
-    return np.asarray(found.x, dtype=np.float64)

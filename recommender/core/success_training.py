@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from recommender.core import losses, metrics
 from recommender.core.events import RIGHT, EventLog, ranges
-from recommender.core.exercises import Exercises, difficulty
+from recommender.core.exercises import Exercises, adjusted, difficulty
 from recommender.core.features import make_batch
 from recommender.core.next_item import pack
 from recommender.core.success import MEMORY, SuccessModel, not_retried
-from recommender.core.tallies import FEATURES, is_retry, running_wide
+from recommender.core.tallies import FEATURES, SHARED, is_retry, running_wide
 
 CHUNK = 100
 """Answers of one learner that are predicted together."""
@@ -109,24 +109,28 @@ class SuccessTask:
 
     def _prepare(self) -> Tensor:
         """Wide features; the difficulty a training learner meets comes from other learners."""
-        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))
-        slots = self.model.slots.cpu()
         wide = torch.zeros(len(self.log), FEATURES)
-        concepts = len(self.model.concept) - 1
         for number in range(PRIOR_FOLDS):
             here = self.train[number::PRIOR_FOLDS]
             others = np.setdiff1d(self.train, here)
-            rows = self._rows(others if len(others) else self.train)
-            known = difficulty(item[rows], self.right[rows], slots, concepts)
+            known = self._difficulty(others if len(others) else self.train)
             mine = self._rows(here)
             wide[mine] = all_wide(self.log, here, known)[mine]
-        rows = self._rows(self.train)
-        known = difficulty(item[rows], self.right[rows], slots, concepts)
+        known = self._difficulty(self.train)
         self.model.learn(known)
-        self.model.standardise(wide[rows])
+        self.model.standardise(wide[self._rows(self.train)])
         held = self._rows(self.valid)
         wide[held] = all_wide(self.log, self.valid, known)[held]
         return wide
+
+    def _difficulty(self, learners: NDArray[np.integer]) -> Exercises:
+        """How hard the exercises were for these learners, allowing for how able they are."""
+        rows = self._rows(learners)
+        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))[rows]
+        right, slots = self.right[rows], self.model.slots.cpu()
+        plain = difficulty(item, right, slots, len(self.model.concept) - 1)
+        shared = all_wide(self.log, learners, plain)[rows, :SHARED]
+        return adjusted(plain, item, right, shared)
 
     def batches(self, generator: torch.Generator) -> list[Chunk]:
         todo = chunks(self.log, self.train)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recommender.core.events import ANSWERED, RIGHT, WRONG, EventLog
-from recommender.core.exercises import Exercises, concept_prior, difficulty
+from recommender.core.exercises import Exercises, adjusted, concept_prior, difficulty
 from recommender.core.prediction import predict_success
 from recommender.core.success import SuccessConfig, SuccessModel
 from recommender.core.success_training import all_wide, fit_platt, predict_answers
@@ -127,6 +127,25 @@ def test_rare_exercises_lean_on_their_concepts() -> None:
     assert chance[3] < chance[2] < chance[1]
     assert chance[4] == pytest.approx(0.55, abs=0.01)
     torch.testing.assert_close(concept_prior(SLOTS, known.concept)[2], known.prior[2])
+
+
+def test_an_exercise_that_only_the_able_met_is_not_easy() -> None:
+    rng = np.random.default_rng(0)
+    able = rng.random(6000) < 0.5
+    item = np.where(able, 1, 3)  # the able meet item 1, the others item 3
+    item[rng.random(6000) < 0.2] = 2
+    truth = {1: -0.5, 2: 0.0, 3: 0.5}  # logits for the mean learner
+    ability = np.where(able, 1.5, -1.5)
+    logit = np.array([truth[i] for i in item]) + ability
+    right = torch.from_numpy(rng.random(6000) < 1 / (1 + np.exp(-logit))).float()
+    rows = torch.from_numpy(item)
+    plain = difficulty(rows, right, SLOTS, 2)
+    assert plain.prior[1] > plain.prior[3]
+    found = adjusted(plain, rows, right, torch.from_numpy(ability)[:, None])
+    for row, logit_of in truth.items():
+        assert found.prior[row] == pytest.approx(logit_of, abs=0.25)
+    # Without answers of its own an exercise is what its concepts are.
+    torch.testing.assert_close(concept_prior(SLOTS, found.concept)[4], found.concept[0])
 
 
 def test_an_answer_does_not_know_itself_or_the_future() -> None:

@@ -23,7 +23,7 @@ MEASURED, COMPUTED = (100_000, 1_000_000, 10_000_000), (100_000_000,)
 LENGTH = 50
 """Mean events of a learner."""
 ITEMS = 4_000
-MINUTES = 1.0
+MINUTES = 0.5
 """Time of each training run; the rest of an epoch is computed."""
 
 

@@ -18,7 +18,7 @@ from recommender.core.serving import BoundRecommender
 from recommender.core.shortlist import EXACT_ROWS, Nearest
 from recommender.core.studies.workbench import Workbench
 
-SIZES = (100_000, 1_000_000)
+SIZES = (8_000, 100_000, 1_000_000)
 MANY, FEW = 256, 16
 """Learners at once; over a million items exact scoring is timed for a few of them."""
 CELLS = 1 << 26
