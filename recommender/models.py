@@ -325,7 +325,13 @@ class Feedback(models.Model):
     contributions = models.JSONField(
         _("contributions"),
         default=list,
-        help_text=_("Event id and share, frozen from the slate that was answered."),
+        help_text=_("Event id, share and features, frozen from the slate that was answered."),
+    )
+    features = models.JSONField(
+        _("features"), default=list, help_text=_("What weights can be of, of the item itself.")
+    )
+    withdrawn_at = models.DateTimeField(
+        _("taken back"), null=True, help_text=_("From then on it counts as never said.")
     )
 
     class Meta:
@@ -345,3 +351,36 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.learner_id} {self.signal} {self.item_id}"
+
+
+class AttentionProfile(models.Model):
+    """What a learner's feedback makes of her attention: her own settings, and the fold of her ledger as last computed.
+
+    Every change of the ledger or the settings adds 1 to `revision` under the row's lock; the fold says which revision
+    it has seen.
+    """
+
+    learner = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="attention",
+    )
+    revision = models.BigIntegerField(_("changes"), default=0)
+    limits = models.JSONField(
+        _("limits"), default=dict, help_text=_("Lowest and highest weight by feature, hers.")
+    )
+    paused = models.BooleanField(_("paused"), default=False)
+    reset_at = models.DateTimeField(_("last reset"), null=True)
+    state = models.JSONField(_("fold"), default=dict)
+    folded_revision = models.BigIntegerField(_("changes seen"), default=0)
+    folded_at = models.DateTimeField(_("computed"), null=True)
+
+    class Meta:
+        verbose_name = _("attention profile")
+        verbose_name_plural = _("attention profiles")
+        default_permissions = ()  # hers alone; who looks after the platform sees sums
+
+    def __str__(self) -> str:
+        return str(self.learner_id)

@@ -23,11 +23,17 @@ def register() -> None:
 
 
 def _export(user_id: int) -> Iterator[tuple[str, Any]]:
-    from recommender.selectors.personal import export_feedback, export_impressions, export_slates
+    from recommender.selectors.personal import (
+        export_attention,
+        export_feedback,
+        export_impressions,
+        export_slates,
+    )
 
     yield "slates", export_slates(learner_id=user_id)
     yield "impressions", export_impressions(learner_id=user_id)
     yield "feedback", export_feedback(learner_id=user_id)
+    yield "attention", export_attention(learner_id=user_id)
 
 
 def _erase(user_id: int) -> int:

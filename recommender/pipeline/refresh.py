@@ -8,11 +8,11 @@ import gc
 import logging
 import random
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -29,11 +29,19 @@ from recommender import metrics
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.artefacts import UnavailableArtefact
+from recommender.pipeline.attention import (
+    Rules,
+    acting_profiles,
+    describe_folds,
+    fold_profiles,
+)
 from recommender.pipeline.heartbeat import BEATS_A_LEASE, Heartbeat
 from recommender.pipeline.slates import make_slates
+from recommender.selectors.attention import StoredAttention, read_attention
 from recommender.selectors.freshness import list_orphans, list_outdated, read_clock, read_counts
 from recommender.selectors.situations import Read, read_situations
 from recommender.selectors.versions import get_serving_version_id
+from recommender.services.attention import store_folds
 from recommender.services.leases import LostLease, name_worker
 from recommender.services.slates import store_slates
 
@@ -160,15 +168,19 @@ def _refresh_together(
 ) -> Refreshed:
     with _without_collector(), _hold_claims(worker, learner_ids) as heartbeat:
         now = read_clock()
-        seqs, reads = read_snapshot(learner_ids)
+        rules = Rules.of(model)
+        seqs, reads, attention = read_snapshot(learner_ids, rules=rules.name)
+        profiles = fold_profiles(attention, rules=rules, now=now)
         slates = make_slates(
             list(reads.values()),
             seqs=seqs,
             model=model,
             now=now,
+            profiles=acting_profiles(attention, profiles),
             on_progress=heartbeat.check,
         )
-        return _write(slates, seqs=seqs, worker=worker, now=now)
+        folds = describe_folds(attention, profiles, rules=rules)
+        return _write(slates, folds, seqs=seqs, worker=worker, now=now)
 
 
 @contextmanager
@@ -183,10 +195,13 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def read_snapshot(learner_ids: Sequence[int]) -> tuple[dict[int, int], dict[int, Read]]:
-    """Return dirty_seq and situation of each learner, all as of one moment; the gone are left out.
+def read_snapshot(
+    learner_ids: Sequence[int], *, rules: str = ""
+) -> tuple[dict[int, int], dict[int, Read], dict[int, StoredAttention]]:
+    """Return dirty_seq, situation and attention profile (of those who have one), all as of one moment.
 
-    Inside a transaction of the caller it is the caller's isolation that holds.
+    The gone are left out. Profiles that were folded under other `rules` come with their ledger. Inside a transaction
+    of the caller it is the caller's isolation that holds.
     """
     nested = connection.in_atomic_block
     with transaction.atomic():
@@ -195,16 +210,24 @@ def read_snapshot(learner_ids: Sequence[int]) -> tuple[dict[int, int], dict[int,
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         counts = read_counts(learner_ids=learner_ids)
         reads = read_situations(learner_ids=list(counts), now=timezone.now())
-    return {learner: dirty for learner, (dirty, _clean) in counts.items()}, dict(reads)
+        attention = read_attention(learner_ids=list(counts), rules=rules)
+    seqs = {learner: dirty for learner, (dirty, _clean) in counts.items()}
+    return seqs, dict(reads), dict(attention)
 
 
 def _write(
-    slates: Sequence[Slate], *, seqs: dict[int, int], worker: str, now: datetime
+    slates: Sequence[Slate],
+    folds: Mapping[int, tuple[int, dict[str, Any]]],
+    *,
+    seqs: dict[int, int],
+    worker: str,
+    now: datetime,
 ) -> Refreshed:
-    """Store slates and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
+    """Store slates and profiles and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
     with transaction.atomic():
         held = mark_clean_batch(worker=worker, seqs=seqs)
         store_slates([slate for slate in slates if slate.learner_id in held], now=now)
+        store_folds({one: each for one, each in folds.items() if one in held}, now=now)
     return Refreshed(stored=held, lost=set(seqs) - held)
 
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from recommender import reasons
 from recommender.core.catalogue import Catalogue
 from recommender.core.ranking import Ranking, RankingConfig, rank
+from recommender.core.reweighting import Profile, Weights
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
@@ -62,12 +64,13 @@ def make_slates(
     seqs: Mapping[int, int],
     model: ActiveModel | None,
     now: datetime,
+    profiles: Mapping[int, Profile] = MappingProxyType({}),
     on_progress: Callable[[], None] = lambda: None,
 ) -> list[Slate]:
     """Return one slate for each learner, not stored yet.
 
-    Of the model for those who have done anything, else (and without a model) of the syllabus. `on_progress` is
-    called between the steps.
+    Of the model for those who have done anything, else (and without a model) of the syllabus. `profiles` re-weight what
+    the model attends to for those learners who have one. `on_progress` is called between the steps.
     """
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
     standings = {
@@ -91,7 +94,14 @@ def make_slates(
     name_cited_events(slates)
     if model is not None and modelled:
         slates += _make_model_slates(
-            modelled, standings, loaded, model, seqs=seqs, now=now, on_progress=on_progress
+            modelled,
+            standings,
+            loaded,
+            model,
+            seqs=seqs,
+            now=now,
+            profiles=profiles,
+            on_progress=on_progress,
         )
     return slates
 
@@ -116,6 +126,7 @@ def _make_model_slates(
     *,
     seqs: Mapping[int, int],
     now: datetime,
+    profiles: Mapping[int, Profile],
     on_progress: Callable[[], None],
 ) -> list[Slate]:
     outline = loaded.outline
@@ -125,7 +136,8 @@ def _make_model_slates(
     ordered = [standings[read.situation.learner] for read in reads]
     # A catalogue too large to be scored as a whole is searched; what she may study is scored in any case.
     among = [np.flatnonzero(standing.eligible) for standing in ordered]
-    scores = bound.score(log, now=clock, among=among)
+    weights = Weights.of([profiles.get(read.situation.learner) for read in reads], loaded.catalogue)
+    scores = bound.score(log, now=clock, weights=weights, among=among)
     on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
     predicted = bound.predict_success(log, exercises, now=clock)

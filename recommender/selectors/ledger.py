@@ -30,7 +30,7 @@ def read_ledgers(*, learner_ids: Collection[int], now: datetime) -> Mapping[int,
     ledgers: dict[int, Ledger] = defaultdict(Ledger)
     steps: dict[int, list[str]] = defaultdict(list)
     rows = (
-        Feedback.objects.filter(learner__in=learner_ids)
+        Feedback.objects.filter(learner__in=learner_ids, withdrawn_at=None)
         .filter(
             Q(signal__in=[Feedback.Signal.KNOWN, *_FOLDED])
             | Q(signal=Feedback.Signal.NOT_NOW, received_at__gt=now - NOT_NOW)

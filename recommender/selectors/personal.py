@@ -6,7 +6,7 @@ from typing import Any
 from common.pages import read_pages, read_rows
 
 from content.models import Item
-from recommender.models import Feedback, Impression, Slate
+from recommender.models import AttentionProfile, Feedback, Impression, Slate
 from recommender.storage import unpack_contributions, unpack_history
 
 # A slate is a hundred entries with the contributions of thirty-two events to each.
@@ -59,7 +59,10 @@ def export_impressions(*, learner_id: int) -> Iterator[dict[str, Any]]:
 def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
     """What she said, in the order of the ledger."""
     rows = Feedback.objects.filter(learner=learner_id)
-    fields = ("uid", "slate_id", "item__slug", "signal", "comment", "received_at", "contributions")
+    fields = (
+        *("uid", "slate_id", "item__slug", "signal", "comment", "received_at", "withdrawn_at"),
+        *("features", "contributions"),
+    )
     for row in read_rows(rows, *fields, key=("received_at", "id")):
         yield {
             "id": str(row["uid"]),
@@ -68,7 +71,22 @@ def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
             "signal": row["signal"],
             "comment": row["comment"],
             "received_at": row["received_at"].isoformat(),
+            "withdrawn_at": row["withdrawn_at"].isoformat() if row["withdrawn_at"] else None,
+            "features": row["features"],
             "contributions": row["contributions"],
+        }
+
+
+def export_attention(*, learner_id: int) -> Iterator[dict[str, Any]]:
+    """Her attention profile as it is stored: her settings, and the weights that her feedback led to."""
+    for profile in AttentionProfile.objects.filter(learner=learner_id):
+        yield {
+            "paused": profile.paused,
+            "limits": profile.limits,
+            "reset_at": profile.reset_at.isoformat() if profile.reset_at else None,
+            "changes": profile.revision,
+            "computed_at": profile.folded_at.isoformat() if profile.folded_at else None,
+            "fold": profile.state,
         }
 
 

@@ -159,9 +159,9 @@ def _find_blocked(slate: Slate, *, now: datetime) -> set[int]:
         signal=Feedback.Signal.NOT_NOW, received_at__gt=now - NOT_NOW
     )
     blocked = set(
-        Feedback.objects.filter(hidden, learner=learner, item__in=items).values_list(
-            "item_id", flat=True
-        )
+        Feedback.objects.filter(
+            hidden, learner=learner, item__in=items, withdrawn_at=None
+        ).values_list("item_id", flat=True)
     )
     offered_again = {entry["item"] for entry in slate.entries if entry["again"]}
     since = min(slate.computed_at, now - REST)

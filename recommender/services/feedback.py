@@ -1,16 +1,21 @@
-"""What a learner says of an item of a slate: written to the ledger, acted on by the next refresh."""
+"""What a learner says of an item of a slate: written to the ledger, acted on by the next refresh, and taken back."""
 
 import uuid
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ValidationError
 
 from content.models import Item
+from learners.models import Event
 from learners.services.event_store import lock_history
 from learners.services.freshness import mark_dirty
+from recommender.attention import features_of
 from recommender.models import Feedback, Slate
+from recommender.services.attention import change_profile
 from recommender.services.slates import keep_slate
 
 
@@ -38,6 +43,9 @@ def record_feedback(
         if slate is None:
             raise NotFound(_("You have no such slate."))
         item_id, position = _find_entry(slate, item_slug)
+        shares = _read_shares(slate, position)
+        events = _read_events(shares)
+        features = _describe_items({item_id, *(item for item, _verb in events.values())})
         feedback, created = Feedback.objects.get_or_create(
             learner_id=learner_id,
             uid=uid,
@@ -46,10 +54,39 @@ def record_feedback(
                 "item_id": item_id,
                 "signal": signal,
                 "comment": comment,
-                "contributions": _freeze_contributions(slate, position),
+                "features": _features(features, item_id),
+                "contributions": [
+                    {
+                        "event": event,
+                        "share": share,
+                        "features": _features(features, *events[event]),
+                    }
+                    for event, share in shares.items()
+                    if event in events
+                ],
             },
         )
         if created:
+            change_profile(learner_id=learner_id)
+            mark_dirty(learner_ids=[learner_id], active=True)
+    return feedback
+
+
+def withdraw_feedback(*, learner_id: int, slate_id: uuid.UUID, uid: uuid.UUID) -> Feedback:
+    """Take back what a learner said: it counts as never said, and what it hid is shown again.
+
+    Safe to repeat. Sent once more with the same id, it stays taken back. Raises NotFound where she said nothing with
+    this id on this slate; once the slate has been pruned, any slate's id will do.
+    """
+    with transaction.atomic():
+        lock_history(learner_id)
+        feedback = Feedback.objects.filter(learner=learner_id, uid=uid).first()
+        if feedback is None or feedback.slate_id not in {slate_id, None}:
+            raise NotFound(_("You have said nothing with this id."))
+        if feedback.withdrawn_at is None:
+            feedback.withdrawn_at = timezone.now()
+            feedback.save(update_fields=["withdrawn_at"])
+            change_profile(learner_id=learner_id)
             mark_dirty(learner_ids=[learner_id], active=True)
     return feedback
 
@@ -63,16 +100,39 @@ def _find_entry(slate: Slate, slug: str) -> tuple[int, int]:
     return item_id, items.index(item_id)
 
 
-def _freeze_contributions(slate: Slate, position: int) -> list[dict[str, Any]]:
+def _read_shares(slate: Slate, position: int) -> dict[int, float]:
+    """Share by event id in the score of the entry at `position`."""
     if not slate.contributions:
-        return []
+        return {}
     # numpy, which the web process needs only here.
     from recommender.storage import unpack_contributions, unpack_history
 
     events = unpack_history(slate.history)
     positions, shares = unpack_contributions(slate.contributions)
-    return [
-        {"event": int(events[place]), "share": float(share)}
+    return {
+        int(events[place]): float(share)
         for place, share in zip(positions[position], shares[position], strict=True)
         if place >= 0
-    ]
+    }
+
+
+def _read_events(keys: Collection[int]) -> dict[int, tuple[int, str]]:
+    rows = Event.objects.filter(pk__in=keys).values_list("pk", "item_id", "verb") if keys else ()
+    return {key: (item, verb) for key, item, verb in rows}
+
+
+def _describe_items(items: Collection[int]) -> dict[int, tuple[str, list[int]]]:
+    """Format and concepts by item id."""
+    taught: dict[int, list[int]] = defaultdict(list)
+    pairs = Item.concepts.through.objects.filter(item__in=items).values_list("item", "concept")
+    for item, concept in pairs:
+        taught[item].append(concept)
+    kinds = Item.objects.filter(pk__in=items).order_by().values_list("pk", "kind")
+    return {item: (kind, taught[item]) for item, kind in kinds}
+
+
+def _features(
+    described: Mapping[int, tuple[str, list[int]]], item: int, verb: str = ""
+) -> list[str]:
+    kind, concepts = described[item]
+    return features_of(item=item, kind=kind, concepts=concepts, behaviour=verb)

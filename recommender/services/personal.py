@@ -2,13 +2,18 @@
 
 from django.db import transaction
 
-from recommender.models import Feedback, Impression, Slate
+from recommender.models import AttentionProfile, Feedback, Impression, Slate
 
 
 def erase_person(*, learner_id: int) -> int:
-    """Delete a person's feedback, impressions and slates; returns how many rows went."""
+    """Delete a person's attention profile, feedback, impressions and slates; returns how many rows went."""
     with transaction.atomic():
         return sum(
             rows.filter(learner=learner_id).delete()[0]
-            for rows in (Feedback.objects, Impression.objects, Slate.objects)
+            for rows in (
+                AttentionProfile.objects,
+                Feedback.objects,
+                Impression.objects,
+                Slate.objects,
+            )
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from common.privacy import registered_personal_data
 
-from recommender.models import Feedback, Impression, Slate
+from recommender.models import AttentionProfile, Feedback, Impression, Slate
 
 pytestmark = pytest.mark.django_db
 
@@ -36,10 +36,14 @@ def test_export(alice: Any, charlie: Any, traces: str) -> None:
     assert [row["item"] for row in sections["impressions"]] == ["letters-one"]
     (said,) = sections["feedback"]
     assert (said["item"], said["signal"], said["comment"]) == ("letters-one", "too_hard", "phew")
+    assert said["features"][0].startswith("item:")
+    assert said["withdrawn_at"] is None
+    assert [profile["changes"] for profile in sections["attention"]] == [1]
     assert not any(list(rows) for _name, rows in entry().export(charlie.pk))
 
 
 def test_erase(alice: Any, charlie: Any, traces: str) -> None:
     assert entry().erase(charlie.pk) == 0
-    assert entry().erase(alice.pk) == 3
-    assert not any(model.objects.exists() for model in (Slate, Impression, Feedback))
+    assert entry().erase(alice.pk) == 4
+    models = (Slate, Impression, Feedback, AttentionProfile)
+    assert not any(model.objects.exists() for model in models)

@@ -83,7 +83,7 @@ def test_a_snapshot_shows_one_moment(
         return counts
 
     monkeypatch.setattr(pipeline, "read_counts", interrupted)
-    seqs, reads = pipeline.read_snapshot([alice.pk])
+    seqs, reads, _attention = pipeline.read_snapshot([alice.pk])
     assert reads[alice.pk].history == []
     assert seqs[alice.pk] < LearnerState.objects.get(learner=alice).dirty_seq
 

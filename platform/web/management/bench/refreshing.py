@@ -41,7 +41,7 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
     model = get_active()
     if model is None:
         raise RuntimeError("no version is active")
-    _seqs, reads = refresh.read_snapshot(learners)
+    _seqs, reads, _attention = refresh.read_snapshot(learners)
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder)
     log = to_log([read.history for read in reads.values()], loaded.outline.row_of)
     bound = model.recommender.bind(loaded.catalogue)
