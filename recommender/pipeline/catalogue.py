@@ -1,7 +1,7 @@
 """The catalogue as the core and the ranking read it, built from the database and kept while nothing changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from content.selectors import (
     load_vectors,
     prerequisite_map,
     read_revision,
+    read_texts,
 )
 from recommender.core.catalogue import Catalogue
 from recommender.selectors.outline import build_outline
@@ -27,6 +28,8 @@ class LoadedCatalogue:
     outline: Outline
     catalogue: Catalogue
 
+
+TEXTS_AT_ONCE = 1_000
 
 _kept: dict[str, LoadedCatalogue] = {}
 """What this process holds, by encoder."""
@@ -67,6 +70,20 @@ def build_catalogue(rows: Sequence[CatalogueRow], outline: Outline, encoder: str
         gradable=outline.gradable,
         encoder=encoder,
         kinds=("", *(row.kind for row in rows)),
+    )
+
+
+def add_texts(catalogue: Catalogue) -> Catalogue:
+    """Return the same with the texts of its items, which only training reads: it compares them by their words.
+
+    One pair of queries for every 1,000 items; nothing of it is kept by this process.
+    """
+    hashes = {str(row.id): row.text_hash for row in catalogue_rows()}
+    texts: dict[str, str] = {}
+    for start in range(0, len(catalogue.keys), TEXTS_AT_ONCE):
+        texts |= read_texts(map(int, catalogue.keys[start : start + TEXTS_AT_ONCE]))
+    return replace(
+        catalogue, texts=("", *(texts.get(hashes.get(key, ""), "") for key in catalogue.keys))
     )
 
 

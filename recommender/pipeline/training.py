@@ -31,7 +31,7 @@ from recommender.pipeline.artefacts import (
     load_version,
     store_version,
 )
-from recommender.pipeline.catalogue import load_catalogue
+from recommender.pipeline.catalogue import add_texts, load_catalogue
 from recommender.pipeline.checkpoints import (
     Courier,
     delete_checkpoint,
@@ -127,7 +127,7 @@ class _Work:
             fetch_checkpoint(self.run.pk, self.checkpoint)
         self._phase("vectors")
         compute_vectors(on_progress=self._counting("vectors"), check=self._stop_if_asked)
-        catalogue = load_catalogue(encoder=load_encoder().hash).catalogue
+        catalogue = add_texts(load_catalogue(encoder=load_encoder().hash).catalogue)
         self._phase("export")
         assert self.run.data_until is not None  # noqa: S101  every claimed run has one
         log = export_events(

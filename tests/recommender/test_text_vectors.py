@@ -14,7 +14,7 @@ from content.selectors import load_vectors
 from content.services import compute_text_hashes
 from recommender.core.text import DEFAULT_PACKAGE, DEFAULT_SHA256
 from recommender.pipeline import vectors
-from recommender.pipeline.catalogue import load_catalogue
+from recommender.pipeline.catalogue import add_texts, load_catalogue
 from recommender.pipeline.vectors import compute_vectors, compute_vectors_once, load_encoder
 from recommender.selectors.leases import is_leased
 from recommender.selectors.vectors import count_vectors, lacks_vectors
@@ -35,6 +35,15 @@ def test_every_text_gets_a_vector_of_unit_length(algebra: Any) -> None:
         assert vector.shape == (encoder.width,)
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert count_vectors() == (encoder.hash, len(found), len(found))
+
+
+def test_training_reads_the_texts_themselves_too(algebra: Any) -> None:
+    compute_text_hashes()
+    plain = load_catalogue().catalogue
+    catalogue = add_texts(plain)
+    assert not plain.texts  # what serves slates doesn't carry them
+    for item in Item.objects.all():
+        assert item.title in catalogue.texts[catalogue.row_of[str(item.pk)]]
 
 
 def test_again_encodes_nothing(algebra: Any) -> None:
