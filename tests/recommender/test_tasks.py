@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,9 +122,17 @@ def test_the_others_are_marked_when_they_read(
 
 
 def test_a_version_that_cannot_be_loaded_makes_nobody_stale(
-    alice: Any, version: ModelVersion, api: Any, refresh: Any, group: Any
+    alice: Any,
+    version: ModelVersion,
+    api: Any,
+    refresh: Any,
+    group: Any,
+    own_home: None,
+    tmp_path: Path,
 ) -> None:
     ModelVersion.objects.update(problem="damaged")
+    # Nothing at all in the storage would be trouble of this machine, not damage.
+    (tmp_path / "artefacts" / "another").mkdir(parents=True)
     api(alice).get("/api/v1/recommendations/")
     refresh()
     assert api(alice).get("/api/v1/recommendations/").json()["stale"] is False
