@@ -114,6 +114,13 @@ class Ledgers:
         return np.asarray(rho * mine + (1 - rho) * (led @ whole))
 
 
+def credit_cost(replay: Replay) -> float:
+    """About how often as long `credit` takes as scoring the cases does."""
+    last = np.zeros(replay.log.learners)
+    np.maximum.at(last, replay.cases.learner, replay.cases.end)
+    return 2.0 * float(last.sum()) / max(len(replay.cases), 1)
+
+
 @torch.inference_mode()
 def credit(bound: BoundRecommender, replay: Replay, batch: int = 256) -> sparse.csr_matrix:
     """[E, E] parts, summing to 1 a row, of earlier events in the score of what each rating is on.

@@ -20,7 +20,7 @@ from recommender.core.device import pick
 from recommender.core.encoding import encode_texts
 from recommender.core.errors import BadDataError
 from recommender.core.evaluation import exclude, per_learner
-from recommender.core.ledgers import Ledgers, Tables, credit
+from recommender.core.ledgers import Ledgers, Tables, credit, credit_cost
 from recommender.core.measure_common import Bar, Options, median_ms, progress_bar, version_folder
 from recommender.core.readers import DataFolder, read_folder
 from recommender.core.replay import (
@@ -201,9 +201,9 @@ class _Measurement:
         trial = replay.some(256, self.options.seed)
         began = time.monotonic()
         self._ndcg(bound, trial, None, config)
-        each = 3.5 * (time.monotonic() - began) / len(trial.cases)
-        ledgers_too = 2.0 if config.own < 1 else 1.0
-        affordable = int(self.left(DONE) / (each * ledgers_too))
+        passes = 3.5 + (credit_cost(replay) if config.own < 1 else 0.0)
+        each = passes * (time.monotonic() - began) / len(trial.cases)
+        affordable = int(self.left(DONE) / each)
         replay = replay.some(max(affordable, 256), self.options.seed)
         led = credit(bound, replay) if config.own < 1 and config.step else None
         ledgers = Ledgers(replay, self.catalogue, led)

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recommender.core import metrics
+from recommender.core import linear, metrics
 from recommender.core.evaluation import exclude, per_learner
-from recommender.core.ledgers import Ledgers, Tables, credit
+from recommender.core.ledgers import Ledgers, Tables, credit, credit_cost
 from recommender.core.replay import Replay, strengths
-from recommender.core.reweighting import Reweighting
+from recommender.core.reweighting import Reweighting, concept_means
 from recommender.core.serving import BoundRecommender
 
 CELLS = 12_000_000
@@ -80,11 +80,9 @@ class _Judge:
 
     def cost(self, config: Reweighting) -> float:
         """About how many seconds it takes to judge settings, from scoring all cases once."""
-        times = 4.0 if config.event else 0.5
+        times = 4.0 if config.event else 0.5  # with feedback as it was, and shuffled
         if config.own < 1 and self.ledgers.credit is None:
-            last = np.zeros(self.replay.log.learners)
-            np.maximum.at(last, self.replay.cases.learner, self.replay.cases.end)
-            times += 2.0 * float(last.sum()) / len(self.replay.cases)
+            times += credit_cost(self.replay)
         return times * self.seconds
 
     def _score(self, config: Reweighting, tables: Tables | None) -> Tensor:
@@ -112,17 +110,13 @@ class _Judge:
         key = replace(config, candidate=1.0, alike=1.0, event=0.0)
         if shuffle not in self._folded or self._folded[shuffle].key != key:
             tables = self.ledgers.at_cases(config, strengths(self.replay, config, shuffle))
-            parts: dict[str, list[Tensor]] = {"candidate": [], "alike": []}
-            for rows in _slices(len(self.replay.cases)):
-                for name, found in parts.items():
-                    only: dict[str, Any] = {**dict.fromkeys(parts, 0.0), name: 1.0}
-                    one = replace(key, **only)
-                    weights = tables.weights(rows, one, self.bound.catalogue)
-                    weights = weights.rows(slice(None), self.bound.device)
-                    found.append(weights.of_candidates(self.bound.taste).cpu())
-            self._folded[shuffle] = _Folded(
-                key, tables, torch.cat(parts["candidate"]), torch.cat(parts["alike"]), {}
-            )
+            alike = torch.zeros(len(self._plain), 1)
+            if self.bound.taste is not None:
+                near = linear.from_rows(*(part.cpu() for part in self.bound.taste))
+                alike = torch.from_numpy((tables.item @ near).toarray().astype(np.float32))
+            means = concept_means(tables.concept, self.bound.catalogue)
+            about = torch.from_numpy(means.astype(np.float32))
+            self._folded[shuffle] = _Folded(key, tables, about, alike, {})
         return self._folded[shuffle]
 
     def gains(self, config: Reweighting, seed: int) -> Gains:

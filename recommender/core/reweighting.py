@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recommender.core import linear
 from recommender.core.catalogue import CONCEPT_SLOTS, Catalogue
 from recommender.core.events import BEHAVIOURS, EventLog
 from recommender.core.features import Batch
@@ -358,16 +359,19 @@ class Weights:
         limit = self.limit[:, None]
         return torch.maximum(torch.minimum(value, limit), -limit).masked_fill(~batch.mask, 0.0)
 
-    def of_candidates(self, taste: Tensor | None) -> Tensor:
+    def of_candidates(self, taste: tuple[Tensor, Tensor] | None) -> Tensor:
         """[B, V] what is added to the affinities.
 
-        `taste` (sparse [V, V]) tells how alike the feedback on two items is: a candidate takes the
-        log-weights of the items like it, each as far as it is like them.
+        `taste` (columns and values [V, kept]) tells how alike the feedback on two items is: an item's
+        log-weight counts for the candidates like it, as far as they are like it.
         """
         value = self.candidate[:, None] * self.about
-        if taste is not None:
-            value = value + self.alike[:, None] * (taste @ self.item.T).T
-        return value
+        most = int((self.item != 0).sum(1).max())
+        if taste is None or not most:
+            return value
+        where = self.item.abs().topk(most, dim=1).indices
+        near = linear.score(where, self.item.gather(1, where), *taste)
+        return value + self.alike[:, None] * near
 
 
 def concept_means(table: NDArray[np.float64], catalogue: Catalogue) -> NDArray[np.float64]:

@@ -24,7 +24,6 @@ from recommender.core.prediction import predict_success
 from recommender.core.reweighting import Reweighting, Weights
 from recommender.core.shortlist import DIRECT, EXACT_ROWS, Direct, Nearest, padded, union
 from recommender.core.success import SuccessModel
-from recommender.core.taste import as_sparse
 
 BATCH = 256
 CLOCK_TOLERANCE = 300.0
@@ -127,9 +126,10 @@ class BoundRecommender:
         back[0] = 0
         index, value = _rebind((parts.index, parts.value), rows, back)
         self.index, self.value = index.to(self.device), value.to(self.device)
-        self.taste = None  # sparse [V, V]
+        self.taste: tuple[Tensor, Tensor] | None = None  # kept rows, as the linear part
         if parts.taste is not None:
-            self.taste = as_sparse(*_rebind(parts.taste, rows, back)).to(self.device)
+            index, value = _rebind(parts.taste, rows, back)
+            self.taste = index.to(self.device), value.to(self.device)
         self.success = self._success(parts.success, names, rows)
         large = catalogue.rows > EXACT_ROWS and self.device.type == "cpu"
         self.nearest = Nearest(self.vectors, self.met) if large else None

@@ -70,12 +70,3 @@ def similarity(  # noqa: PLR0917 - columns of one table
         columns.append(index)
         values.append(value)
     return torch.cat(columns), torch.cat(values)
-
-
-def as_sparse(index: Tensor, value: Tensor) -> Tensor:
-    """Sparse [V, V] of kept rows [V, kept]."""
-    row = torch.arange(len(index), device=index.device)[:, None].expand_as(index)
-    where = torch.stack([row.reshape(-1), index.reshape(-1).long()])
-    shape = (len(index), len(index))
-    full = torch.sparse_coo_tensor(where, value.reshape(-1), shape, check_invariants=True)
-    return full.coalesce()
