@@ -1,7 +1,12 @@
 from django.urls import path
 
 from recommender.api import operators
-from recommender.api.recommendations import FeedbackView, RecommendationsView
+from recommender.api.attention import AttentionView, LearnerAttentionView
+from recommender.api.recommendations import (
+    FeedbackView,
+    GivenFeedbackView,
+    RecommendationsView,
+)
 
 urlpatterns = [
     path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
@@ -9,6 +14,17 @@ urlpatterns = [
         "recommendations/<uuid:slate>/feedback/",
         FeedbackView.as_view(),
         name="recommendation-feedback",
+    ),
+    path(
+        "recommendations/<uuid:slate>/feedback/<uuid:id>/",
+        GivenFeedbackView.as_view(),
+        name="recommendation-given-feedback",
+    ),
+    path("me/attention/", AttentionView.as_view(), name="me-attention"),
+    path(
+        "groups/<int:group>/learners/<int:learner>/attention/",
+        LearnerAttentionView.as_view(),
+        name="group-learner-attention",
     ),
     *operators.router.urls,
 ]

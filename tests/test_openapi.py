@@ -25,6 +25,7 @@ from learners.models import Group, User
 from learners.services.assignments import give_assignment
 from learners.services.groups import add_course, add_learner, create_group
 from recommender.models import ModelVersion
+from recommender.services.feedback import record_feedback
 from recommender.services.recommendations import get_recommendations
 from recommender.services.training import request_training
 
@@ -43,6 +44,7 @@ ABOUT_OTHERS = {
     *("item", "items", "course", "concept", "concepts", "prerequisites", "section", "parent"),
     *("translation_of", "slug", "sections", "learners", "username", "email", "code", "confirm"),
     *("occurred_at", "due", "key", "questions", "response", "cursor", "non_field_errors", "file"),
+    *("weights", "limits"),
 }
 
 
@@ -83,6 +85,9 @@ def make_world() -> World:
     item = course.items.get(kind="exercise")
     rule = give_assignment(group=group, teacher=people["bob"], rule="pin", items=[item])
     slate = get_recommendations(learner_id=people["alice"].pk).slate
+    said = record_feedback(
+        learner_id=people["alice"].pk, slate_id=slate, item_slug=item.slug, signal="helpful"
+    ).uid
     run = request_training(by=people["olga"])
     version = ModelVersion.objects.create(
         artefact="nowhere", sha256="0" * 64, manifest={}, metrics={}, data_until=run.created_at
@@ -101,6 +106,7 @@ def make_world() -> World:
             ("/groups/", "assignment", rule.pk),
             ("/groups/", "course", course.slug),
             ("/recommendations/", "slate", slate),
+            ("/recommendations/", "id", said),
             ("/training-runs/", "id", run.pk),
             ("/model-versions/", "id", version.pk),
         ],

@@ -15,7 +15,7 @@ from recommender.serializers.recommendations import (
     RecommendationQuery,
     RecommendationsSerializer,
 )
-from recommender.services.feedback import record_feedback
+from recommender.services.feedback import record_feedback, withdraw_feedback
 from recommender.services.recommendations import get_recommendations
 
 
@@ -82,6 +82,27 @@ class FeedbackView(APIView):
             comment=data.validated_data["comment"],
         )
         return Response({"id": feedback.uid}, status=202)
+
+
+class GivenFeedbackView(APIView):
+    """One thing that the learner said of an item of a slate."""
+
+    @extend_schema(
+        operation_id="recommendations_feedback_destroy",
+        parameters=[
+            OpenApiParameter("slate", uuid.UUID, OpenApiParameter.PATH),
+            OpenApiParameter("id", uuid.UUID, OpenApiParameter.PATH),
+        ],
+        responses={204: None},
+        tags=["recommendations"],
+    )
+    def delete(self, request: Request, slate: uuid.UUID, id: uuid.UUID) -> Response:
+        """Take it back: it counts as never said, what it hid is shown again, and a newer slate follows.
+
+        Safe to repeat; the same id is not accepted as new feedback later.
+        """
+        withdraw_feedback(learner_id=_person(request), slate_id=slate, uid=id)
+        return Response(status=204)
 
 
 def _person(request: Request) -> int:

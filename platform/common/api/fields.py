@@ -1,5 +1,6 @@
 """Fields that take what the schema says and nothing else: a number is no text."""
 
+import math
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -62,3 +63,27 @@ class _ListOfReferences(serializers.ManyRelatedField):
         if isinstance(data, dict):  # it can be iterated, too
             self.fail("not_a_list", input_type="dict")
         return super().to_internal_value(data)
+
+
+class Number(serializers.FloatField):
+    """A number that JSON spells as one, and a float can hold: no text, no truth value."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        try:
+            found = float(data)
+        except OverflowError:
+            self.fail("invalid")
+        if not math.isfinite(found):
+            self.fail("invalid")
+        return found
+
+
+class Flag(serializers.BooleanField):
+    """True or false, and no word for it."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data is not serializers.empty and data is not None and not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return super().run_validation(data)
