@@ -233,7 +233,7 @@ class Slate(models.Model):
     contributions = models.BinaryField(
         _("contributions"),
         help_text=_(
-            "For each entry the 32 largest: position in the history (uint16) and share (float16)."
+            "The largest, 32 for each of the first 30 entries, 3 for the others: position in the history (uint16) and share (float16)."
         ),
         default=bytes,
     )
