@@ -24,8 +24,8 @@ PROBES = 32
 """Cells of the inverted file that a search looks into."""
 SAMPLE = 8192
 """Items from which the tail of the softmax's denominator is estimated."""
-TRAINING = 64
-"""Vectors per cell that the cells' centres are learned from."""
+TRAINING, ROUNDS = 40, 8
+"""Vectors per cell that the cells' centres are learned from, and how often they are moved."""
 
 
 class Nearest:
@@ -42,6 +42,7 @@ class Nearest:
         )
         self.index.cp.min_points_per_centroid = 1
         self.index.cp.max_points_per_centroid = TRAINING
+        self.index.cp.niter = ROUNDS
         self.index.train(rows)
         self.index.add(rows)
         self.index.nprobe = min(probes, cells)
@@ -84,7 +85,7 @@ class Direct:
     def of(cls, item: Tensor, weight: Tensor, index: Tensor, value: Tensor) -> Direct:
         """item, weight [B, L]; index, value [V, kept] of the linear part."""
         # An event far back weighs so little that its neighbours change nothing.
-        shown = min(item.shape[1], int((weight > 1e-6).sum(1).max()) if weight.numel() else 0)
+        shown = min(item.shape[1], int((weight > 1e-4).sum(1).max()) if weight.numel() else 0)
         weight, place = weight.topk(max(shown, 1), dim=1)
         item = item.gather(1, place)
         column, order = index[item].flatten(1).long().sort(dim=1)
@@ -100,10 +101,17 @@ class Direct:
 
     def largest(self, count: int) -> Tensor:
         """Rows [B, count] with the largest scores; 0 where there are fewer."""
+        width = self.column.shape[1]
         first = torch.ones_like(self.column, dtype=torch.bool)
         first[:, 1:] = self.column[:, 1:] != self.column[:, :-1]
-        scores = self.at(self.column).masked_fill(~first | (self.column == 0), -torch.inf)
-        found = scores.topk(min(count, scores.shape[1]), dim=1)
+        place = torch.arange(width, device=self.column.device)
+        start = torch.where(first, place, 0).cummax(dim=1).values
+        scores = (self.total[:, 1:] - self.total.gather(1, start)).float()
+        # A column's whole sum stands at its last place.
+        last = torch.ones_like(first)
+        last[:, :-1] = first[:, 1:]
+        scores = scores.masked_fill(~last | (self.column == 0), -torch.inf)
+        found = scores.topk(min(count, width), dim=1)
         return self.column.gather(1, found.indices).masked_fill(found.values <= 0, 0)
 
 
