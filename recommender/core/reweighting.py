@@ -41,7 +41,7 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
         "comment": 0.0,
         "rated_high": 1.0,
         "rated_mid": 1.0,
-        "rated_low": 1.0,
+        "rated_low": 0.7,
         "answered_right_unexpected": 0.25,
         "answered_wrong_unexpected": -0.25,
         "completed": 0.25,
@@ -53,7 +53,9 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
 )
 """ε of each signal before surprise; positive: more of what led to this item.
 
-A rating (``rated_…``) takes its sign from its surprise y − p: less than expected counts against.
+A rating (``rated_…``) takes its sign from its surprise y − p: less than expected counts against. How
+much low ratings count beside high ones is fitted (see `Reweighting`); no data set that was at hand
+carries the other signals: their order is judgement, the two explicit ones stand for a whole rating.
 """
 
 Features = tuple[str, ...]
@@ -65,16 +67,19 @@ Limits = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Reweighting:
-    """How feedback becomes weights. A version's own values stand in its manifest."""
+    """How feedback becomes weights. A version's own values stand in its manifest.
+
+    The defaults are what ``python -m recommender.core reweight`` chose on film ratings before its cut.
+    """
 
     step: float = 1.0  # η
-    settle: float = 10.0  # m: after so much feedback on a feature its steps are half as large
+    settle: float = 3.0  # m: after so much feedback on a feature its steps are half as large
     own: float = 1.0  # ρ: part of the item itself beside the events that led to it
     half_life_days: float = 365.0  # of log w on its way to 0
     limit: float = 4.0  # weights stay in [1 / limit, limit]
-    event: float = 1.0  # of log w that an event's weight in the model takes
-    candidate: float = 0.4  # of log w of a candidate's concepts and format, added to its affinity
-    alike: float = 1.6  # of log w of items that feedback says are like a candidate, the same way
+    event: float = 0.5  # of log w that an event's weight in the model takes
+    candidate: float = 0.2  # of log w of a candidate's concepts and format, added to its affinity
+    alike: float = 3.2  # of log w of items that feedback says are like a candidate, the same way
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 
     def __post_init__(self) -> None:
