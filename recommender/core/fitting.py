@@ -159,9 +159,12 @@ def fit_mixture(
     best, chosen = -1.0, Mixture()
     for step, decay in enumerate(DECAYS, start=1):
         scored.linear = collect(step, lambda b, d=decay: bound.linear_score(b, d))  # type: ignore[misc]
+        # The best weight moves little with the decay: after the first, only its neighbours are tried.
+        around = LINEAR_WEIGHTS.index(chosen.linear)
+        near = LINEAR_WEIGHTS if step == 1 else LINEAR_WEIGHTS[max(around - 2, 0) : around + 3]
         weight, found = climb(
             lambda w, s=step, d=decay: judge(s, Mixture(w, decay=d)),  # type: ignore[misc]
-            LINEAR_WEIGHTS,
+            near,
         )
         if found > best:
             best, chosen = found, Mixture(weight, decay=decay)
@@ -198,5 +201,9 @@ def _temperature(scores: Tensor, target: Tensor) -> float:
     possible = torch.isfinite(scores.gather(1, target[:, None])[:, 0])
     if not possible.any():
         return 1.0
-    scores, target = scores[possible], target[possible]
-    return climb(lambda heat: -float(F.cross_entropy(scores * heat, target)), HEATS)[0]
+    tiles = list(zip(scores[possible].split(128), target[possible].split(128), strict=True))
+
+    def likelihood(heat: float) -> float:
+        return -sum(float(F.cross_entropy(s * heat, t, reduction="sum")) for s, t in tiles)
+
+    return climb(likelihood, HEATS)[0]

@@ -43,11 +43,14 @@ class ScoredCases:
     target: Tensor  # [C]
 
 
-def quality(cases: ScoredCases, mixture: Mixture) -> float:
-    """NDCG@10."""
-    scores = mixture.combine(cases.probability, cases.linear)
-    found = metrics.ranks(scores + cases.closed, cases.target)
-    return float(metrics.ndcg(found.double().numpy()).mean())
+def quality(cases: ScoredCases, mixture: Mixture, tile: int = 128) -> float:
+    """NDCG@10; a tile of cases at a time stays in the processor's cache."""
+    found = []
+    for start in range(0, len(cases.target), tile):
+        rows = slice(start, start + tile)
+        scores = mixture.combine(cases.probability[rows], cases.linear[rows])
+        found.append(metrics.ranks(scores.add_(cases.closed[rows]), cases.target[rows]))
+    return float(metrics.ndcg(torch.cat(found).double().numpy()).mean())
 
 
 def climb(score: Callable[[float], float], values: list[float]) -> tuple[float, float]:
