@@ -68,6 +68,8 @@ def rank_cases(
 ) -> NDArray[np.float64]:
     """Rank of each case's target among all candidates outside its context."""
     found = []
+    # Score tables of 16 MB at most: the allocator gives larger ones back and faults them in anew.
+    size = min(size, max(16, 4_000_000 // len(candidates)))
     with torch.no_grad():
         for part in cases.batches(size):
             scores = exclude(score(part.learner, part.end).float().cpu(), log, part, candidates)

@@ -201,9 +201,13 @@ def _temperature(scores: Tensor, target: Tensor) -> float:
     possible = torch.isfinite(scores.gather(1, target[:, None])[:, 0])
     if not possible.any():
         return 1.0
-    tiles = list(zip(scores[possible].split(128), target[possible].split(128), strict=True))
+    scores, target = scores[possible], target[possible]
 
     def likelihood(heat: float) -> float:
-        return -sum(float(F.cross_entropy(s * heat, t, reduction="sum")) for s, t in tiles)
+        total = 0.0
+        for start in range(0, len(target), 128):
+            rows = slice(start, start + 128)
+            total -= float(F.cross_entropy(scores[rows] * heat, target[rows], reduction="sum"))
+        return total
 
     return climb(likelihood, HEATS)[0]
