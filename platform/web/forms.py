@@ -181,3 +181,10 @@ class RuleForm(forms.Form):
         if bool(data.get("item")) == bool(data.get("concept")) and not self.errors:
             self.add_error("item", _("Choose either an item or a concept."))
         return data
+
+
+class WeightForm(forms.Form):
+    """How much one feature counts: `level` is the logarithm of its weight to base 2, none gives it back."""
+
+    feature = forms.CharField(max_length=120)
+    level = forms.FloatField(min_value=-2, max_value=2, required=False)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from content.models import Item
 from learners.models import Event, LearnerState, User
 from recommender.models import ModelVersion, TrainingRun
+from recommender.selectors.attention_view import sum_up_attention
 
 
 def read_numbers() -> dict[str, Any]:
@@ -21,4 +22,5 @@ def read_numbers() -> dict[str, Any]:
         "stale": LearnerState.objects.filter(dirty_seq__gt=F("clean_seq")).count(),
         "active": ModelVersion.objects.filter(is_active=True).first(),
         "run": TrainingRun.objects.order_by("-pk").first(),
+        "attention": sum_up_attention(),
     }

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from web.views import account, courses, files, groups, health, home, items, learner_pages, progress
+from web.views import (
+    account,
+    attention,
+    courses,
+    files,
+    groups,
+    health,
+    home,
+    items,
+    learner_pages,
+    progress,
+)
 
 app_name = "web"
 
@@ -14,6 +25,11 @@ urlpatterns = [
     path("items/<slug:slug>/done/", items.finish_item, name="done"),
     path("items/<slug:slug>/file/", files.send_file, name="file"),
     path("progress/", progress.show_progress, name="progress"),
+    path("attention/", attention.show_attention, name="attention"),
+    path("attention/set/", attention.set_weight, name="attention-set"),
+    path("attention/pause/", attention.pause, name="attention-pause"),
+    path("attention/undo/", attention.undo, name="attention-undo"),
+    path("attention/reset/", attention.reset, name="attention-reset"),
     path("courses/", courses.list_courses, name="courses"),
     path("courses/<slug:slug>/", courses.show_course, name="course"),
     path("join/", courses.join, name="join"),

@@ -1,7 +1,7 @@
 """The shapes of an attention profile on the wire."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from common.api.fields import Flag, Number
 from django.utils.translation import gettext_lazy as _
@@ -68,7 +68,7 @@ class AttentionSerializer(serializers.Serializer[Any]):
 class ByFeature(serializers.DictField):
     """Values by feature id."""
 
-    default_error_messages: Any = {
+    default_error_messages: ClassVar[Any] = {
         "not_named": _("A feature is named by family and slug, like concept:fractions."),
         "too_many": _("At most {count} can be set at once."),
     }

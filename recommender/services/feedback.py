@@ -72,16 +72,18 @@ def record_feedback(
     return feedback
 
 
-def withdraw_feedback(*, learner_id: int, slate_id: uuid.UUID, uid: uuid.UUID) -> Feedback:
+def withdraw_feedback(
+    *, learner_id: int, uid: uuid.UUID, slate_id: uuid.UUID | None = None
+) -> Feedback:
     """Take back what a learner said: it counts as never said, and what it hid is shown again.
 
     Safe to repeat. Sent once more with the same id, it stays taken back. Raises NotFound where she said nothing with
-    this id on this slate; once the slate has been pruned, any slate's id will do.
+    this id on this slate (None: on any); once the slate has been pruned, any slate's id will do.
     """
     with transaction.atomic():
         lock_history(learner_id)
         feedback = Feedback.objects.filter(learner=learner_id, uid=uid).first()
-        if feedback is None or feedback.slate_id not in {slate_id, None}:
+        if feedback is None or (slate_id and feedback.slate_id not in {slate_id, None}):
             raise NotFound(_("You have said nothing with this id."))
         if feedback.withdrawn_at is None:
             feedback.withdrawn_at = timezone.now()

@@ -1,5 +1,6 @@
 """Template tags of the pages: icons, meters, numbers as people say them."""
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -92,6 +93,18 @@ def ago(moment: datetime) -> str:
 
 
 @register.filter
+def times(weight: float) -> str:
+    """A weight as a factor."""
+    return _("%(factor)s×") % {"factor": f"{weight:.2f}"}
+
+
+@register.filter
+def level(weight: float) -> str:
+    """A weight's place on its slider, which counts in powers of two, a quarter a step."""
+    return f"{round(4 * math.log2(weight)) / 4:g}"
+
+
+@register.filter
 def spoken(text: str) -> str:
     """Markdown as words, formulas as LaTeX: the name of a control with a formula in it, whose MathML a screen reader
     would flatten ("12x22x" for a fraction)."""
@@ -176,7 +189,7 @@ def _places(person: Any) -> list[tuple[str, str, str, set[str]]]:
     return [
         ("home", _("Next"), "compass", {"home"}),
         courses,
-        ("progress", _("Progress"), "progress", {"progress"}),
+        ("progress", _("Progress"), "progress", {"progress", "attention"}),
         account,
     ]
 

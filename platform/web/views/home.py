@@ -81,8 +81,9 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
     signal, slug = request.POST.get("signal", ""), request.POST.get("item", "")
     if signal not in Feedback.Signal.values:
         return HttpResponse(_("Unknown feedback."), status=400)
+    feedback = None
     try:
-        record_feedback(
+        feedback = record_feedback(
             learner_id=request.user.pk,
             slate_id=slate,
             item_slug=slug,
@@ -96,6 +97,7 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
         answer, kind = str(ANSWERS[Feedback.Signal(signal)]), "given"
     if request.htmx:
         context = {"answer": answer, "kind": kind, "after": slate, "tries": 0, "most": TRIES}
+        context["feedback"] = feedback
         context["on_item_page"] = request.POST.get("place") == "item"
         return render(request, "web/_feedback_given.html", context)
     messages.success(request, answer)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from content.models import Item
 from learners.models import Assignment
 from learners.selectors import read_activity, summarise_progress
+from recommender.selectors.attention_view import describe_attention
 from recommender.selectors.recommendations import (
     RecommendedItem,
     find_newest_slate,
@@ -23,6 +24,7 @@ from web.forms import RuleForm
 from web.requests import PersonRequest
 from web.views.groups import find_group
 
+COUNTING = 6
 WORST = 5
 """Concepts shown at once; who fails at eighteen needs a first step, not eighteen buttons."""
 
@@ -45,6 +47,7 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
     struggles = mark_assigned(
         summary["struggling"], learner_id=person.pk, assigned=find_assigned(group)
     )
+    attention = describe_attention(learner_id=person.pk, now=timezone.now(), course_ids=courses)
     context = {
         "group": group,
         "person": person,
@@ -58,6 +61,8 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         "upcoming": _leave_out_others(
             [each for each in listed if each.course in slugs][:5], courses
         ),
+        "attention": attention,
+        "counting": attention.features[:COUNTING],
         "rules": Assignment.objects.in_force()
         .filter(group=group)
         .reaching(person.pk)
