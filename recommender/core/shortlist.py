@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-EXACT_ROWS = 200_000
+EXACT_ROWS = 50_000
 """Up to here all scores of 256 learners take less time than the rest of a refresh (`studies speed`)."""
 NEAR, DIRECT = 1000, 500
 """Candidates by attention and by the linear part."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.events import COMPLETED, EventLog, Writer
 from recommender.core.markdown import table
+from recommender.core.progress import Progress
 from recommender.core.training import train
 
 MEASURED, COMPUTED = (100_000, 1_000_000, 10_000_000), (100_000_000,)
@@ -43,7 +46,7 @@ def generate(folder: Path, events: int, items: int, *, seed: int = 0) -> EventLo
             step = np.arange(size) - np.repeat(np.cumsum(counts) - counts, counts)
             jump = np.where(rng.random(size) < 0.3, rng.zipf(1.3, size), 0)
             item = (start + step + jump) % items + 1
-            time = 1.6e9 + owner * 60.0 + step * 600.0
+            when = 1.6e9 + owner * 60.0 + step * 600.0
             writer.append(
                 owner,
                 {
@@ -51,8 +54,8 @@ def generate(folder: Path, events: int, items: int, *, seed: int = 0) -> EventLo
                     "behaviour": np.full(size, COMPLETED),
                     "outcome": np.zeros(size),
                     "attention": np.zeros(size),
-                    "time": time,
-                    "received": time,
+                    "time": when,
+                    "received": when,
                     "explored": np.zeros(size),
                 },
             )
@@ -111,15 +114,21 @@ def child(folder: Path, items: int) -> dict[str, float]:
         encoder="",
     )
     before = _anonymous()
+    steps: list[tuple[float, float]] = []  # when which part of an epoch was done
+
+    def told(progress: Progress) -> None:
+        if progress.phase == "attention" and progress.epoch == 1:
+            steps.append((time.monotonic(), progress.step / progress.steps))
+
     with Watch() as watch:
-        result = train(
+        train(
             log,
             catalogue,
             config=TrainConfig(minutes=MINUTES, epochs=1),
             out=folder / "version",
             checkpoint=None,
             start_from=None,
-            on_progress=lambda _: None,
+            on_progress=told,
             should_stop=lambda: False,
             device="cpu",
         )
@@ -127,9 +136,15 @@ def child(folder: Path, items: int) -> dict[str, float]:
     return {
         "bytes": size,
         "memory": watch.peak - before,
-        "speed": result.interactions_per_second,
-        "parameters": result.parameters,
+        "speed": _speed(steps) * len(log),
     }
+
+
+def _speed(steps: list[tuple[float, float]]) -> float:
+    """Epochs a second between the first and the last step that was told of."""
+    going = [(when, part) for when, part in steps if part < 1] or steps
+    (first, low), (last, high) = going[0], going[-1]
+    return (high - low) / (last - first) if last > first else math.nan
 
 
 class Watch:
