@@ -25,7 +25,9 @@ def write(folder: Path, rows: list[str], head: str = HEAD) -> Path:
 
 def measure(folder: Path, *more: str) -> dict[str, Any]:
     out = folder / "out.json"
-    assert main(["next-item", str(folder), "--json", str(out), "--minutes", "0.1", *more]) == 0
+    # Time enough also on a busy machine: so small a folder is done long before.
+    options = ["--minutes", "3", "--threads", "1", *more]
+    assert main(["next-item", str(folder), "--json", str(out), *options]) == 0
     found: dict[str, Any] = json.loads(out.read_text())
     for value in found["metrics"].values():
         assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
@@ -58,7 +60,7 @@ def test_times_bring_the_global_split(tmp_path: Path) -> None:
     for u, walk in enumerate(walks(400, 15, longest=14)):
         begin = int(rng.integers(0, 10_000))
         rows += [f"u{u},i{i},{k},{begin + 10 * k}" for k, i in enumerate(walk)]
-    found = measure(write(tmp_path, rows, f"{HEAD},timestamp"), "--minutes", "0.3")
+    found = measure(write(tmp_path, rows, f"{HEAD},timestamp"))
     later = found["global_time"]
     assert later["trained_before"] < later["tested_from"]
     assert set(later["baselines"]) == set(found["baselines"])
@@ -111,8 +113,7 @@ def test_a_large_catalogue_takes_neighbours_instead_of_an_inverse(
 def test_the_time_is_kept_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     rows = [f"u{u},i{i},{k}" for u, w in enumerate(walks(3000, 400)) for k, i in enumerate(w)]
     found = measure(write(tmp_path, rows), "--minutes", "0.05")
-    # 3 seconds, and what starts up and is written at the end.
-    assert found["seconds"]["total"] < 20
+    assert found["chosen"]["attention_epochs"] <= 1
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
         f"u{u},i{i},{k}" for u, w in enumerate(walks(30, 8, longest=8)) for k, i in enumerate(w)
     ]
     folder = write(tmp_path, rows)
-    first, second = (measure(folder, "--seed", "5", "--minutes", "1") for _ in range(2))
+    first, second = (measure(folder, "--seed", "5") for _ in range(2))
     for name in ("metrics", "baselines", "chosen"):
         assert first[name] == second[name]
 
@@ -167,7 +168,7 @@ def test_bad_folders_end_with_two_and_one_line(
 ) -> None:
     make(tmp_path)
     out = tmp_path / "out.json"
-    assert main(["next-item", str(tmp_path), "--json", str(out)]) == 2
+    assert main(["next-item", str(tmp_path), "--json", str(out), "--threads", "1"]) == 2
     errors = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert len(errors) == 1
     assert message in errors[0]
