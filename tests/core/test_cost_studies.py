@@ -64,3 +64,4 @@ def test_scale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert "| 5,000 |" in found
     assert "| measured |" in found
     assert "| computed |" in found
+    assert "nan" not in found

@@ -142,7 +142,11 @@ def child(folder: Path, items: int) -> dict[str, float]:
 
 def _speed(steps: list[tuple[float, float]]) -> float:
     """Epochs a second between the first and the last step that was told of."""
-    going = [(when, part) for when, part in steps if part < 1] or steps
+    # The end of an epoch is told of twice: after its last step, and once it is validated.
+    ends = [number for number, (_, part) in enumerate(steps) if part >= 1]
+    going = steps[: ends[0] + 1] if ends else steps
+    if not going:
+        return math.nan
     (first, low), (last, high) = going[0], going[-1]
     return (high - low) / (last - first) if last > first else math.nan
 
