@@ -37,7 +37,7 @@ from recommender.core.reweighting import Reweighting
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.training import TrainResult, train
 
-INNER, FITTED, OUTER, DONE = 0.3, 0.45, 0.75, 0.95
+INNER, FITTED, OUTER, DONE = 0.28, 0.42, 0.7, 0.85
 """When the inner training, the fit, the outer training and the evaluation should be over, as parts of
 the time after encoding."""
 MODES = ("off", "on", "placebo")
@@ -201,7 +201,7 @@ class _Measurement:
         trial = replay.some(256, self.options.seed)
         began = time.monotonic()
         self._ndcg(bound, trial, None, config)
-        passes = 3.5 + (credit_cost(replay) if config.own < 1 else 0.0)
+        passes = 4.5 + (credit_cost(replay) if config.own < 1 else 0.0)
         each = passes * (time.monotonic() - began) / len(trial.cases)
         affordable = int(self.left(DONE) / each)
         replay = replay.some(max(affordable, 256), self.options.seed)

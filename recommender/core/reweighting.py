@@ -23,12 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recommender.core import linear
 from recommender.core.catalogue import CONCEPT_SLOTS, Catalogue
 from recommender.core.events import BEHAVIOURS, EventLog
 from recommender.core.features import Batch
 
 DAY = 86_400.0
+PAIRS = 1 << 16
+"""Log-weights of items that are spread over the items like them at once, to bound memory."""
 
 STRENGTHS: Mapping[str, float] = MappingProxyType(
     {
@@ -371,11 +372,15 @@ class Weights:
         log-weight counts for the candidates like it, as far as they are like it.
         """
         value = self.candidate[:, None] * self.about
-        most = int((self.item != 0).sum(1).max())
-        if taste is None or not most:
+        if taste is None:
             return value
-        where = self.item.abs().topk(most, dim=1).indices
-        near = linear.score(where, self.item.gather(1, where), *taste)
+        index, alike = taste
+        near = torch.zeros_like(value)
+        for pairs in self.item.nonzero().split(PAIRS):
+            learner, item = pairs.unbind(1)
+            place = learner[:, None] * value.shape[1] + index[item]  # [P, kept]
+            votes = self.item[learner, item, None] * alike[item]
+            near.view(-1).index_add_(0, place.flatten(), votes.flatten())
         return value + self.alike[:, None] * near
 
 
