@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 PASSWORD = "correct horse battery"
 # Chromium writes an error to the console for every answer above 399; tests of refusals expect those.
 EXPECTED = "Failed to load resource"
+LIST_ANSWERS = 20_000  # milliseconds
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 NARROWEST = {"width": 320, "height": 640}
 WIDE = """() => [...document.querySelectorAll("body *")]
@@ -68,3 +69,20 @@ def check(page: Any, address: str) -> Iterator[str]:
     page.set_viewport_size(NARROWEST)
     if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
         yield f"{address}: sticks out at {NARROWEST['width']}: {page.evaluate(WIDE)}"
+
+
+def waiting() -> bool:
+    """Whether somebody's list is behind what happened."""
+    from learners.models import LearnerState
+
+    states = LearnerState.objects.values_list("dirty_seq", "clean_seq")
+    return any(dirty > clean for dirty, clean in states)
+
+
+def wait_for_newer_list(page: Any, slate: str) -> None:
+    """Until the Next page that is open shows another list than `slate`, by itself."""
+    page.wait_for_function(
+        "slate => (document.querySelector('#next-list')?.dataset.slate ?? slate) !== slate",
+        arg=slate,
+        timeout=LIST_ANSWERS,
+    )

@@ -2,14 +2,18 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import algebra_course
+import practice_course
 import pytest
-from browser_pages import PASSWORD, Visitor
-from flow_processes import Processes, database_url
+from browser_pages import PASSWORD, Visitor, waiting
+from flow_processes import Processes, database_url, wait_until
 
 # Playwright's synchronous interface keeps an event loop in this thread, in which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -86,3 +90,35 @@ def worker(
     )
     yield processes.start_worker("worker")
     processes.stop_all()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return practice_course.train_version(tmp_path_factory.mktemp("versions") / "trained")
+
+
+@pytest.fixture
+def version(alice: Any, bob: Any, trained: Path) -> Iterator[Any]:
+    """Bob's group with Alice in it, who studies algebra and practice, and an active model."""
+    from learners.services.groups import add_course, add_learner, create_group
+    from recommender.core.artefact import read_manifest
+    from recommender.models import ModelVersion
+    from recommender.pipeline.artefacts import delete_version, store_version
+    from recommender.services.activation import activate_version
+
+    group = create_group(teacher=bob, name="Class 7b")
+    add_learner(group=group, learner=alice)
+    for made in (algebra_course.make_course(), practice_course.make_course()):
+        add_course(group=group, course=made.course)
+    name = f"browser-{uuid.uuid4().hex}"
+    store_version(trained, name)
+    version = ModelVersion.objects.create(
+        artefact=name,
+        sha256=read_manifest(trained).sha256["model.safetensors"],
+        manifest={},
+        metrics={},
+        data_until=datetime.now(UTC),
+    )
+    yield activate_version(version=version)
+    wait_until(lambda: not waiting(), seconds=60)
+    delete_version(name)

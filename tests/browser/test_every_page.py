@@ -16,7 +16,7 @@ from learners.services.groups import add_course, add_learner, create_group
 
 PUBLIC = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
 LEARNER = [
-    *("/", "/progress/", "/courses/", "/courses/algebra/", "/join/", "/account/"),
+    *("/", "/progress/", "/attention/", "/courses/", "/courses/algebra/", "/join/", "/account/"),
     *("/items/letters-lesson/", "/items/letters-one/", "/items/letters-one/?hints-0=1"),
     *("/items/letters-two/", "/items/letters-lesson/?focus=1"),
     *("/accounts/email/", "/accounts/password/change/", "/accounts/logout/"),

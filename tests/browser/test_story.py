@@ -1,58 +1,18 @@
 """The story: she studies, says "too hard", and sees a newer and easier list; her teacher sees her."""
 
-import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import algebra_course
 import practice_course
 import pytest
-from browser_pages import Visitor
+from browser_pages import Visitor, wait_for_newer_list, waiting
 from flow_processes import wait_until
 
-from learners.models import Event, LearnerState
+from learners.models import Event
 from learners.services.groups import add_course, add_learner, create_group
 from recommender.models import Impression, ModelVersion, TrainingRun
-
-LIST_ANSWERS = 20_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return practice_course.train_version(tmp_path_factory.mktemp("versions") / "trained")
-
-
-@pytest.fixture
-def version(alice: Any, bob: Any, trained: Path) -> Iterator[ModelVersion]:
-    """Bob's group with Alice in it, who studies algebra and practice, and an active model."""
-    from recommender.core.artefact import read_manifest
-    from recommender.pipeline.artefacts import delete_version, store_version
-    from recommender.services.activation import activate_version
-
-    group = create_group(teacher=bob, name="Class 7b")
-    add_learner(group=group, learner=alice)
-    for made in (algebra_course.make_course(), practice_course.make_course()):
-        add_course(group=group, course=made.course)
-    name = f"browser-{uuid.uuid4().hex}"
-    store_version(trained, name)
-    version = ModelVersion.objects.create(
-        artefact=name,
-        sha256=read_manifest(trained).sha256["model.safetensors"],
-        manifest={},
-        metrics={},
-        data_until=datetime.now(UTC),
-    )
-    yield activate_version(version=version)
-    wait_until(lambda: not _waiting(), seconds=60)
-    delete_version(name)
-
-
-def _waiting() -> bool:
-    states = LearnerState.objects.values_list("dirty_seq", "clean_seq")
-    return any(dirty > clean for dirty, clean in states)
 
 
 def shown_success(page: Any) -> float:
@@ -60,14 +20,6 @@ def shown_success(page: Any) -> float:
     shown = page.locator(".success-line strong").all_inner_texts()
     assert shown
     return sum(float(text.rstrip("%")) for text in shown) / len(shown)
-
-
-def wait_for_newer_list(page: Any, slate: str) -> None:
-    page.wait_for_function(
-        "slate => (document.querySelector('#next-list')?.dataset.slate ?? slate) !== slate",
-        arg=slate,
-        timeout=LIST_ANSWERS,
-    )
 
 
 def test_a_student_studies_and_the_list_answers(
@@ -102,7 +54,7 @@ def test_a_student_studies_and_the_list_answers(
     ]
 
     # A worker has made a list of it, with reasons.
-    wait_until(lambda: not _waiting(), seconds=60, what="for the worker")
+    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
     page.goto("/?course=practice")
     assert page.locator(".next-card").count() == 8
     assert page.locator(".next-card .reasons li").count() >= 8
@@ -144,7 +96,7 @@ def test_an_assignment_is_on_top_of_her_list(
     teacher.select_option("[name=item]", "letters-two")
     teacher.click("text=Put in force")
     teacher.wait_for_selector("text=Their lists follow within seconds.")
-    wait_until(lambda: not _waiting(), seconds=60, what="for the worker")
+    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
     page = visit(alice).page
     first = page.locator(".next-card.first")
     assert "Letters two" in first.inner_text()

@@ -1,0 +1,99 @@
+"""She says "not helpful": the list changes, a page says what moved and why, and a reset brings the list back."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import practice_course
+import pytest
+from browser_pages import Visitor, check, wait_for_newer_list, waiting
+from flow_processes import wait_until
+
+from learners.services.events import NewEvent, record_events
+
+
+@pytest.fixture
+def studied(worker: Any, version: Any, alice: Any) -> None:
+    """Alice has studied in the practice course, and a worker has made a list of it."""
+    events = [
+        NewEvent(
+            uid=uuid.uuid4(),
+            verb="answered",
+            item_id=practice_course.FIRST + place,
+            occurred_at=datetime.now(UTC) - timedelta(hours=hours),
+            success=right,
+            graded=True,
+        )
+        for hours, place, right in ((4, 11, True), (3, 12, True), (2, 13, False))
+    ]
+    record_events(actor=alice, events=events)
+    settle()
+
+
+def settle() -> None:
+    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
+
+
+def listed(page: Any) -> list[str]:
+    page.goto("/?course=practice")
+    return list(page.locator(".next-card h2").all_inner_texts())
+
+
+def test_not_helpful_and_reset(studied: None, visit: Callable[..., Visitor], alice: Any) -> None:
+    page = visit(alice).page
+    before = listed(page)
+    for _time in range(2):
+        slate = page.get_attribute("#next-list", "data-slate")
+        title = page.locator(".next-card.first h2").inner_text()
+        page.click(".next-card.first button[value=not_helpful]")
+        page.wait_for_selector("text=this didn't help.")
+        wait_for_newer_list(page, slate)
+    assert listed(page) != before
+
+    page.click("main >> text=What counts for you")
+    assert page.is_visible("text=Counts less")
+    assert page.locator(f"text=You said “not helpful” to “{title}”").first.is_visible()
+    assert list(check(page, "what counts")) == []
+
+    # A slider by keyboard, its answer read aloud, and the page that follows by itself.
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.select_option("#set-feature", "kind:lesson")
+    page.focus("#set-level")
+    for _step in range(4):
+        page.keyboard.press("ArrowRight")
+    page.click("#set-button")
+    page.wait_for_selector("text=It is set.")
+    page.wait_for_selector(".updating", state="detached", timeout=20_000)
+    page.wait_for_selector("text=set by you")
+    assert page.locator(".feature", has_text="set by you").locator("text=2.00×").is_visible()
+    page.locator(".feature summary").first.click()
+    assert list(check(page, "a slider")) == []
+
+    # One is taken back, then all of it.
+    page.set_viewport_size({"width": 1280, "height": 800})
+    count = page.locator(".said li").count()
+    page.locator(".said button").first.click()
+    page.wait_for_selector("text=as if you had never said it")
+    assert page.locator(".said li").count() == count - 1
+    page.click("text=Start afresh")
+    page.click("#reset-button")
+    page.wait_for_selector("text=as if you had never said anything")
+    settle()
+    assert listed(page) == before
+    page.goto("/attention/")
+    assert page.is_visible("text=Everything counts as for everybody")
+
+
+def test_undo_where_it_was_said(studied: None, visit: Callable[..., Visitor], alice: Any) -> None:
+    page = visit(alice, java_script_enabled=False).page
+    before = listed(page)
+    page.click(".next-card.first button[value=known]")
+    assert page.is_visible("text=Noted: you know this.")
+    settle()
+    assert listed(page)[0] != before[0]
+    page.goto("/attention/")
+    page.click("text=Undo")
+    assert page.is_visible("text=as if you had never said it")
+    settle()
+    assert listed(page) == before
