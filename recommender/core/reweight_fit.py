@@ -19,7 +19,7 @@ from recommender.core.replay import Replay, strengths
 from recommender.core.reweighting import Reweighting, concept_means
 from recommender.core.serving import BoundRecommender
 
-CELLS = 12_000_000
+CELLS = 40_000_000
 """Cases times catalogue rows that are looked at, to bound memory."""
 START = Reweighting(event=0.0)
 GRID: tuple[tuple[str, tuple[float, ...]], ...] = (

@@ -376,8 +376,9 @@ class Weights:
             return value
         index, alike = taste
         near = torch.zeros_like(value)
-        for pairs in self.item.nonzero().split(PAIRS):
-            learner, item = pairs.unbind(1)
+        pairs = self.item.nonzero()
+        for start in range(0, len(pairs), PAIRS):
+            learner, item = pairs[start : start + PAIRS].unbind(1)
             place = learner[:, None] * value.shape[1] + index[item]  # [P, kept]
             votes = self.item[learner, item, None] * alike[item]
             near.view(-1).index_add_(0, place.flatten(), votes.flatten())
