@@ -9,8 +9,6 @@ LOWEST: Final = 0.5
 HIGHEST: Final = 0.9
 
 _STEPS: Final = {"too_hard": STEP, "too_easy": -STEP}
-SIGNALS: Final = frozenset(_STEPS)
-"""They speak of difficulty alone: weights against what was too hard would lead away from easier items like it."""
 
 
 def fold_target(signals: Iterable[str]) -> float:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from recommender.models import AttentionProfile, Feedback
-from recommender.target import SIGNALS
 
 
 class Said(NamedTuple):
@@ -38,8 +37,6 @@ def read_attention(*, learner_ids: Collection[int], rules: str) -> Mapping[int, 
 
     `rules` names the configuration that folds are made under (see `pipeline.attention`). Call it in the transaction that
     reads dirty_seq.
-
-    Of the ledger, what moves the target of success moves nothing else, and is left out.
     """
     found = {}
     for row in AttentionProfile.objects.filter(pk__in=learner_ids):
@@ -59,7 +56,6 @@ def _read_ledgers(learner_ids: Collection[int]) -> Mapping[int, list[Said]]:
     ledgers: dict[int, list[Said]] = defaultdict(list)
     rows = (
         Feedback.objects.filter(learner__in=learner_ids, withdrawn_at=None)
-        .exclude(signal__in=SIGNALS)
         .order_by("learner_id", "received_at", "id")
         .values_list("learner_id", *Said._fields)
     )

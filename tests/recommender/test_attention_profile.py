@@ -90,7 +90,6 @@ def folded(person: Any) -> Profile:
             own=tuple(row.features),
         )
         for row in Feedback.objects.filter(learner=person, withdrawn_at=None)
-        if row.signal not in {"too_easy", "too_hard"}  # they move her target, and nothing else
     ]
     return fold(entries, now=timezone.now().timestamp(), config=Reweighting())
 
