@@ -153,7 +153,9 @@ def _make_model_slates(
             _rank(
                 standing,
                 loaded,
-                affinity=scores.affinity[place],
+                affinity=_with_own_weights(
+                    scores.affinity[place], profiles.get(read.situation.learner), outline.row_of
+                ),
                 success=success,
                 target=read.situation.target_success,
                 key=keys[place],
@@ -203,6 +205,24 @@ def _make_model_slates(
             )
         )
     return slates
+
+
+def _with_own_weights(
+    affinity: NDArray[np.float32], profile: Profile | None, row_of: Mapping[int, int]
+) -> NDArray[np.float32]:
+    """[V] with the log-weights of items added to the items themselves.
+
+    The core adds those of topics, formats and alike items. In the replays that it was fitted on nothing is rated
+    twice; here what she said of an item is first of all about that item, as long as it is on her list.
+    """
+    if profile is None or profile.empty:
+        return affinity
+    found = affinity.copy()
+    for feature, value in profile.log_weight.items():
+        family, _colon, key = feature.partition(":")
+        if family == "item" and (row := row_of.get(int(key))):
+            found[row] += value
+    return found
 
 
 def _list_cited(

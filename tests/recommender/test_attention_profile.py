@@ -116,6 +116,20 @@ def test_feedback_moves_the_profile_and_the_list(
     assert listed(alice) != before
 
 
+def test_what_did_not_help_goes_down(
+    alice: Any, say: Callable[..., Any], refresh: Callable[[], Any]
+) -> None:
+    before = dict(listed(alice))
+    # Of one topic and one format: what is said of one of them counts for all in these.
+    exercises = [item for item in before if not practice.is_lesson(item - practice.FIRST)]
+    first, other = exercises[1], exercises[2]  # what is due for another reason stands above
+    say("not_helpful", first - practice.FIRST)
+    refresh()
+    after = dict(listed(alice))
+    assert after[first] - after[other] < before[first] - before[other] - 0.02
+    assert list(after).index(first) > list(before).index(first)
+
+
 def test_what_is_frozen_are_the_features_that_the_core_would_name(
     alice: Any, say: Callable[..., Any], studied: Slate
 ) -> None:
