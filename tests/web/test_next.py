@@ -97,6 +97,34 @@ def test_feedback_by_script_swaps_the_card_and_waits_for_the_list(
     assert Feedback.objects.get(learner=alice).signal == "too_hard"
 
 
+def test_the_list_of_one_course_stays_the_list_of_that_course(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    course = algebra.course.slug
+    client = page(alice)
+    body = text_of(client.get("/", {"course": course}))
+    assert f'<input type="hidden" name="course" value="{course}">' in body
+    slate = newest(alice)
+    data = {"signal": "too_hard", "item": "letters-lesson", "course": course}
+    given = text_of(client.post(f"/next/{slate.pk}/feedback/", data, headers=HTMX))
+    assert f"after={slate.pk}&amp;course={course}" in given
+    waiting = client.get("/", {"try": 3, "after": slate.pk, "course": course}, headers=HTMX)
+    assert f"course={course}" in text_of(waiting)
+    undone = client.post(
+        "/attention/undo/",
+        {
+            "feedback": Feedback.objects.get(learner=alice).uid,
+            "place": "next",
+            "after": slate.pk,
+            "course": course,
+        },
+        headers=HTMX,
+    )
+    assert f"course={course}" in text_of(undone)
+    plain = client.post(f"/next/{slate.pk}/feedback/", {**data, "signal": "too_easy"})
+    assert plain.headers["Location"] == f"/?course={course}"
+
+
 def test_the_page_asks_until_there_is_a_newer_list(page: Any, alice: Any, group: Any) -> None:
     client = page(alice)
     client.get("/")

@@ -99,6 +99,7 @@ def undo(request: PersonRequest) -> HttpResponse:
         after = read_uuid(request.POST.get("after"))
         context = {"answer": told, "kind": "undone", "after": after, "tries": 0, "most": TRIES}
         context["on_item_page"] = place == "item"
+        context["course"] = request.POST.get("course", "")
         return render(request, "web/_feedback_given.html", context)
     return _answer(request, told)
 

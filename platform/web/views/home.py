@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -70,7 +71,12 @@ def _show_next(request: PersonRequest) -> HttpResponse:
     return render(
         request,
         "web/_next_wait.html",
-        {"after": shown or page.slate, "course": page.course, "tries": tries, "most": TRIES},
+        {
+            "after": shown or page.slate,
+            "course": page.course.slug if page.course else "",
+            "tries": tries,
+            "most": TRIES,
+        },
     )
 
 
@@ -81,6 +87,7 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
     signal, slug = request.POST.get("signal", ""), request.POST.get("item", "")
     if signal not in Feedback.Signal.values:
         return HttpResponse(_("Unknown feedback."), status=400)
+    course = request.POST.get("course", "")
     feedback = None
     try:
         feedback = record_feedback(
@@ -98,7 +105,13 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
     if request.htmx:
         context = {"answer": answer, "kind": kind, "after": slate, "tries": 0, "most": TRIES}
         context["feedback"] = feedback
+        context["course"] = course
         context["on_item_page"] = request.POST.get("place") == "item"
         return render(request, "web/_feedback_given.html", context)
     messages.success(request, answer)
-    return redirect("web:home")
+    return redirect(_list_of(course))
+
+
+def _list_of(course: str) -> str:
+    """The address of the list that she looked at: of one course, or of all."""
+    return reverse("web:home", query={"course": course} if course else None)
