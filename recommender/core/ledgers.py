@@ -13,8 +13,9 @@ from scipy import sparse
 from recommender.core.catalogue import Catalogue
 from recommender.core.events import BEHAVIOURS
 from recommender.core.replay import Replay
-from recommender.core.reweighting import Reweighting, Weights, concept_means, kept, trajectory
+from recommender.core.reweighting import Reweighting, kept, trajectory
 from recommender.core.serving import BoundRecommender, Scores
+from recommender.core.weights import Weights, concept_means
 
 TOP = 32
 """Contributions that a slate keeps of an item."""

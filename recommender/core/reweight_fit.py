@@ -16,8 +16,9 @@ from recommender.core import linear, metrics
 from recommender.core.evaluation import exclude, per_learner
 from recommender.core.ledgers import Ledgers, Tables, credit, credit_cost
 from recommender.core.replay import Replay, strengths
-from recommender.core.reweighting import Reweighting, concept_means
+from recommender.core.reweighting import Reweighting
 from recommender.core.serving import BoundRecommender
+from recommender.core.weights import concept_means
 
 CELLS = 40_000_000
 """Cases times catalogue rows that are looked at, to bound memory."""

@@ -21,9 +21,10 @@ from recommender.core.features import Batch, is_answer, make_batch, select_event
 from recommender.core.mixture import FLOOR, probabilities
 from recommender.core.parts import Parts, assemble
 from recommender.core.prediction import predict_success
-from recommender.core.reweighting import Reweighting, Weights
+from recommender.core.reweighting import Reweighting
 from recommender.core.shortlist import DIRECT, EXACT_ROWS, Direct, Nearest, padded, union
 from recommender.core.success import SuccessModel
+from recommender.core.weights import Weights
 
 BATCH = 256
 CLOCK_TOLERANCE = 300.0

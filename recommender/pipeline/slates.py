@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from recommender import reasons
 from recommender.core.catalogue import Catalogue
 from recommender.core.ranking import Ranking, RankingConfig, rank
-from recommender.core.reweighting import Profile, Weights
+from recommender.core.reweighting import Profile
+from recommender.core.weights import Weights
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue

@@ -18,12 +18,12 @@ from recommender.core.reweighting import (
     LedgerEntry,
     Profile,
     Reweighting,
-    Weights,
     credit,
     event_features,
     fold,
 )
 from recommender.core.serving import BoundRecommender, Recommender
+from recommender.core.weights import Weights
 
 NOW = 1.9e9
 CONFIG = Reweighting(
