@@ -128,8 +128,8 @@ def test_memory_does_not_grow_with_a_history(
             SELECT gen_random_uuid(), %(learner)s, 'model', now(), 1,
                    jsonb_build_array(jsonb_build_object('item', %(item)s, 'reasons', repeat('x', %(text)s))), '', '', true
               FROM generate_series(1, %(many)s);
-            INSERT INTO recommender_feedback (learner_id, uid, item_id, signal, comment, received_at, contributions)
-            SELECT %(learner)s, gen_random_uuid(), %(item)s, 'helpful', repeat('x', %(text)s), now(), '[]'
+            INSERT INTO recommender_feedback (learner_id, uid, item_id, signal, comment, received_at, contributions, features)
+            SELECT %(learner)s, gen_random_uuid(), %(item)s, 'helpful', repeat('x', %(text)s), now(), '[]', '[]'
               FROM generate_series(1, %(many)s);
             """,
             place,
