@@ -6,6 +6,7 @@ Windows are left-aligned (padding at the right), so that a causal mask alone kee
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -22,6 +23,10 @@ GAP_BUCKETS = 26
 """0 = unknown or first event, then floor(log2(1 + seconds)) + 1 up to about two years."""
 
 
+Adjust = Callable[[Tensor], Tensor]
+"""Logits [B, H, L + 1] of the last states' attention, before any log w -> logits to use instead."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """The last L events before a moment, for B learners."""
@@ -35,6 +40,7 @@ class Batch:
     position: Tensor  # int64 [B, L] index within the learner's history, -1 = padding
     length: Tensor  # int64 [B]
     log_weight: Tensor | None = None  # float32 [B, L] log w(j): how much more each event counts
+    adjust: Adjust | None = None  # sees, and may change, the last attention; set it after `to`
 
     def to(self, device: torch.device) -> Batch:
         found = {f.name: getattr(self, f.name) for f in fields(self)}

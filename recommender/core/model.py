@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from recommender.core.config import ModelConfig
 from recommender.core.events import BEHAVIOURS, OUTCOMES
-from recommender.core.features import GAP_BUCKETS, Batch
+from recommender.core.features import GAP_BUCKETS, Adjust, Batch
 
 RIDGE = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -143,23 +143,39 @@ class Attention(nn.Module):
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(B, T, D))
         return out
 
-    def explain(
-        self, x: Tensor, last: Tensor, log_weight: Tensor | None = None
+    def look_back(
+        self,
+        x: Tensor,
+        last: Tensor,
+        log_weight: Tensor | None = None,
+        adjust: Adjust | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Attention of the states at `last` [B], and each token's part in their fusion.
-
-        Returns alpha [B, H, T] and parts [B, T, D]; parts sum over T to what `forward` adds there.
-        """
+        """Attention [B, H, T] of the states at `last` [B], and the values [B, H, T, D/H]."""
         B, T, D = x.shape
         q, k, v = self.project(x)
         rows = torch.arange(B, device=x.device)
         query = q[rows, :, last]  # [B, H, D/H]
         logits = torch.einsum("bhd,bhtd->bht", query, k) / math.sqrt(D // self.heads)
         logits = logits + self.bias(T)[:, last].transpose(0, 1)
+        if adjust is not None:
+            logits = adjust(logits)
         if log_weight is not None:
             logits = logits + log_weight[:, None]
-        alpha = logits.softmax(-1)
-        weighted = (alpha[..., None] * v).transpose(1, 2).reshape(B, T, D)
+        return logits.softmax(-1), v
+
+    def explain(
+        self,
+        x: Tensor,
+        last: Tensor,
+        log_weight: Tensor | None = None,
+        adjust: Adjust | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Attention of the states at `last` [B], and each token's part in their fusion.
+
+        Returns alpha [B, H, T] and parts [B, T, D]; parts sum over T to what `forward` adds there.
+        """
+        alpha, v = self.look_back(x, last, log_weight, adjust)
+        weighted = (alpha[..., None] * v).transpose(1, 2).reshape(x.shape)
         return alpha, self.out(weighted)
 
 
@@ -234,21 +250,38 @@ class NextItemModel(nn.Module):
 
     def last_states(self, batch: Batch, vectors: Tensor) -> Tensor:
         """[B, D] states after the last event of each window."""
+        if batch.adjust is not None:
+            return self.adjusted_states(batch, vectors, batch.adjust)
         states = self(batch, vectors)
         out: Tensor = states[torch.arange(len(states), device=states.device), batch.length]
         return out
 
-    def explain(self, batch: Batch, vectors: Tensor) -> Explained:
-        """Last states with the part of every event; the way of the state itself (the residual
-        stream) counts for the last event."""
+    def adjusted_states(self, batch: Batch, vectors: Tensor, adjust: Adjust) -> Tensor:
+        """The same [B, D] with the last block's attention computed openly, for the last states only."""
+        x, final, log_weight = self._before_attention(batch, vectors)
+        alpha, v = final.attention.look_back(x, batch.length, log_weight, adjust)
+        mixed = torch.einsum("bht,bhtd->bhd", alpha, v).flatten(1)
+        last = x[torch.arange(len(x), device=x.device), batch.length]
+        out: Tensor = self.norm(last + final.attention.out(mixed))
+        return out
+
+    def _before_attention(
+        self, batch: Batch, vectors: Tensor
+    ) -> tuple[Tensor, Block, Tensor | None]:
+        """Tokens [B, L + 1, D] as the last block's attention gets them, that block, and log w."""
         x = self.encode(batch, vectors)
         log_weight = token_weight(batch)
         for block in self.blocks[:-1]:
             x = block(x, log_weight)
         final: Block = self.blocks[-1]  # type: ignore[assignment]
-        x = final.inward(x)
+        return final.inward(x), final, log_weight
+
+    def explain(self, batch: Batch, vectors: Tensor) -> Explained:
+        """Last states with the part of every event; the way of the state itself (the residual
+        stream) counts for the last event."""
+        x, final, log_weight = self._before_attention(batch, vectors)
         rows = torch.arange(len(x), device=x.device)
-        alpha, parts = final.attention.explain(x, batch.length, log_weight)
+        alpha, parts = final.attention.explain(x, batch.length, log_weight, batch.adjust)
         parts = parts.index_put((rows, batch.length), x[rows, batch.length], accumulate=True)
         raw = parts.sum(1)
         eps = self.norm.eps or torch.finfo(raw.dtype).eps

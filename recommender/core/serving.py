@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from recommender.core.catalogue import Catalogue
 from recommender.core.device import pick
 from recommender.core.errors import CorruptArtefact, IncompatibleArtefact
 from recommender.core.events import EventLog, ranges
-from recommender.core.features import Batch, is_answer, make_batch, select_events
+from recommender.core.features import Adjust, Batch, is_answer, make_batch, select_events
 from recommender.core.mixture import FLOOR, probabilities
 from recommender.core.parts import Parts, assemble
 from recommender.core.prediction import predict_success
@@ -29,6 +29,8 @@ from recommender.core.weights import Weights
 BATCH = 256
 CLOCK_TOLERANCE = 300.0
 """Seconds that a learner's clock may be ahead: as much as the platform accepts."""
+Watch = Callable[[slice, Batch], Adjust]
+"""(which learners of the log, their batch) -> what looks at their attention."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class BoundRecommender:
         return head.cpu().rebind(slots, rows).to(self.device)
 
     def _batches(
-        self, log: EventLog, now: float, weights: Weights | None
+        self, log: EventLog, now: float, weights: Weights | None, watch: Watch | None = None
     ) -> list[tuple[slice, Batch]]:
         ends = known_by(log, now)
         found = []
@@ -157,6 +159,8 @@ class BoundRecommender:
             if weights is not None:
                 hers = weights.rows(rows, self.device)
                 batch = replace(batch, log_weight=hers.of_events(batch))
+            if watch is not None:
+                batch = replace(batch, adjust=watch(rows, batch))
             found.append((rows, batch))
         return found
 
@@ -188,15 +192,17 @@ class BoundRecommender:
         now: float,
         weights: Weights | None = None,
         among: Sequence[NDArray[np.integer]] | None = None,
+        watch: Watch | None = None,
     ) -> Scores:
         """Affinities of all learners of the log; one without events gets the prior.
 
         Events later than `now` plus the accepted clock error are not read. `weights` are those of the
         same learners: a row of zeros gives the very bits that None gives. Over a catalogue of more than
         EXACT_ROWS items only candidates have a finite affinity (see `shortlist`): rows of the
-        catalogue that must be among a learner's are named in `among`.
+        catalogue that must be among a learner's are named in `among`. `watch` sees the attention
+        of the last states on its way to the scores, and may repair it: contributions then follow.
         """
-        batches = self._batches(log, now, weights)
+        batches = self._batches(log, now, weights, watch)
         affinity = np.full((log.learners, self.catalogue.rows), -np.inf, dtype=np.float32)
         for rows, batch in batches:
             items, scores = self._scores(rows, batch, weights, among)
