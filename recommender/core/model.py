@@ -150,12 +150,11 @@ class Attention(nn.Module):
         log_weight: Tensor | None = None,
         adjust: Adjust | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Attention [B, H, T] of the states at `last` [B], and the values [B, H, T, D/H]."""
-        B, T, D = x.shape
+        """Attention [B, H, T] of the states at `last` [B] alone, and the values [B, H, T, D/H]."""
+        _, T, _ = x.shape
         q, k, v = self.project(x)
-        rows = torch.arange(B, device=x.device)
-        query = q[rows, :, last]  # [B, H, D/H]
-        logits = torch.einsum("bhd,bhtd->bht", query, k) / math.sqrt(D // self.heads)
+        query = q[torch.arange(len(x), device=x.device), :, last]  # [B, H, D/H]
+        logits = (k @ query[..., None])[..., 0] / math.sqrt(query.shape[-1])
         logits = logits + self.bias(T)[:, last].transpose(0, 1)
         if adjust is not None:
             logits = adjust(logits)
@@ -249,20 +248,12 @@ class NextItemModel(nn.Module):
         return out
 
     def last_states(self, batch: Batch, vectors: Tensor) -> Tensor:
-        """[B, D] states after the last event of each window."""
-        if batch.adjust is not None:
-            return self.adjusted_states(batch, vectors, batch.adjust)
-        states = self(batch, vectors)
-        out: Tensor = states[torch.arange(len(states), device=states.device), batch.length]
-        return out
-
-    def adjusted_states(self, batch: Batch, vectors: Tensor, adjust: Adjust) -> Tensor:
-        """The same [B, D] with the last block's attention computed openly, for the last states only."""
+        """[B, D] states after the last event of each window, as `forward` has them there."""
         x, final, log_weight = self._before_attention(batch, vectors)
-        alpha, v = final.attention.look_back(x, batch.length, log_weight, adjust)
-        mixed = torch.einsum("bht,bhtd->bhd", alpha, v).flatten(1)
+        alpha, v = final.attention.look_back(x, batch.length, log_weight, batch.adjust)
+        mixed = (alpha[:, :, None] @ v).flatten(1)  # [B, D]
         last = x[torch.arange(len(x), device=x.device), batch.length]
-        out: Tensor = self.norm(last + final.attention.out(mixed))
+        out: Tensor = self.norm(last + final.dropout(final.attention.out(mixed)))
         return out
 
     def _before_attention(

@@ -26,7 +26,8 @@ from recommender.core.shortlist import DIRECT, EXACT_ROWS, Direct, Nearest, padd
 from recommender.core.success import SuccessModel
 from recommender.core.weights import Weights
 
-BATCH = 256
+TILE = 8192
+"""Events of a batch on a CPU: what is computed from them then stays in its cache."""
 CLOCK_TOLERANCE = 300.0
 """Seconds that a learner's clock may be ahead: as much as the platform accepts."""
 Watch = Callable[[slice, Batch], Adjust]
@@ -152,10 +153,12 @@ class BoundRecommender:
     ) -> list[tuple[slice, Batch]]:
         ends = known_by(log, now)
         found = []
-        for start in range(0, log.learners, BATCH):
-            who = np.arange(start, min(start + BATCH, log.learners))
+        length = self.model.config.length
+        size = 256 if self.device.type != "cpu" else int(np.clip(TILE // length, 16, 256))
+        for start in range(0, log.learners, size):
+            who = np.arange(start, min(start + size, log.learners))
             rows = slice(start, start + len(who))
-            batch = make_batch(log, who, ends[who], self.model.config.length).to(self.device)
+            batch = make_batch(log, who, ends[who], length).to(self.device)
             if weights is not None:
                 hers = weights.rows(rows, self.device)
                 batch = replace(batch, log_weight=hers.of_events(batch))
