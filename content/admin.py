@@ -97,7 +97,7 @@ class CourseAdmin(Kept, ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         with changing_courses() as changed:
             super().save_related(request, form, formsets, change)
-            if "published" in form.changed_data or _changed(formsets):
+            if "published" in form.changed_data or (form.instance.published and _changed(formsets)):
                 changed.add(form.instance.pk)
 
     def _report(self, request: HttpRequest, count: int) -> None:
@@ -275,7 +275,10 @@ class ItemAdmin(Kept, ExportMixin, ModelAdmin):
             # Only now are concepts and questions, which are part of the text, what was asked for.
             services.compute_text_hashes([item.pk])
             if services.LISTED_FIELDS.intersection(form.changed_data):
-                changed.update({item.course_id, form.initial.get("course") or item.course_id})
+                changed.update(services.list_showing(item))
+                if form.initial.get("published"):
+                    was_in = Course.objects.filter(pk=form.initial["course"], published=True)
+                    changed.update(was_in.values_list("pk", flat=True))
 
     @admin.action(description=_("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, items: QuerySet[Item]) -> None:

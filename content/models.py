@@ -295,6 +295,11 @@ class CatalogueChange(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     changed_at = models.DateTimeField(_("changed"), db_default=Now())
+    pruned = models.BooleanField(
+        _("notes were deleted"),
+        db_default=False,
+        help_text=_("Left behind by whoever deleted older notes."),
+    )
 
     class Meta:
         verbose_name = _("change of the catalogue")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models import Count, F, Max, Q, QuerySet, Value
 
 from content.models import CatalogueChange, Item, Section
 
@@ -71,9 +71,12 @@ def read_revision() -> str:
 
     One small query. Read it before the rows: then what is kept beside it is as new as it says, or newer.
     """
-    # Transactions commit in another order than their statements ran, so the highest number alone could miss one.
-    found = CatalogueChange.objects.aggregate(count=Count("pk"), sum=Sum("pk"))
-    return f"{found['count']}:{found['sum'] or 0}"
+    # Transactions commit in another order than their statements ran, so the highest number could miss one. But notes
+    # only become more until some are deleted, and each deletion leaves a note with a higher number than the last did.
+    found = CatalogueChange.objects.aggregate(
+        count=Count("pk"), deletion=Max("pk", filter=Q(pruned=True))
+    )
+    return f"{found['deletion'] or 0}:{found['count']}"
 
 
 def list_items(ids: Iterable[int]) -> QuerySet[Item]:

@@ -20,8 +20,9 @@ def prerequisite_map(*, concept_ids: Collection[int] | None = None) -> dict[int,
 
 
 def find_courses_teaching(concept_ids: Collection[int]) -> set[int]:
-    """Return the ids of the courses that have items on one of these concepts."""
-    courses = Item.objects.filter(concepts__in=concept_ids).order_by().values_list("course")
+    """Return the ids of the published courses that have published items on one of these concepts."""
+    shown = Item.objects.filter(concepts__in=concept_ids, published=True, course__published=True)
+    courses = shown.order_by().values_list("course")
     return {course for (course,) in courses.distinct()}
 
 

@@ -78,7 +78,7 @@ def set_sections(*, course: Course, sections: Sequence[Mapping[str, Any]]) -> bo
     """
     with changing_courses() as courses:
         changed = _set_sections(course, sections)
-        if changed:
+        if changed and course.published:
             courses.add(course.pk)
     return changed
 
@@ -121,7 +121,7 @@ def update_section(*, section: Section, **fields: Any) -> bool:
     """Change SECTION_FIELDS of a section."""
     with changing_courses() as courses:
         changed = _write(section, fields, SECTION_FIELDS)
-        if changed:
+        if changed and section.course.published:
             courses.add(section.course_id)
     return changed
 
@@ -173,7 +173,7 @@ def create_item(
         item.concepts.set(concepts)
         set_questions(item=item, questions=questions)
         refresh_text_hash(item)
-        courses.add(course.pk)
+        courses.update(list_showing(item))
     return item
 
 
@@ -185,7 +185,7 @@ def update_item(
     **fields: Any,
 ) -> bool:
     """Change ITEM_FIELDS of an item and, where given, all of its concepts or all of its questions."""
-    was_course = item.course_id
+    before = list_showing(item)
     listed = any(getattr(item, name) != fields[name] for name in LISTED_FIELDS & fields.keys())
     with changing_courses() as courses:
         changed = _update_item(item, fields, questions)
@@ -197,8 +197,13 @@ def update_item(
         if changed:
             refresh_text_hash(item)
         if listed:
-            courses.update({was_course, item.course_id})
+            courses.update(before | list_showing(item))
     return changed
+
+
+def list_showing(item: Item) -> set[int]:
+    """The course whose learners may have the item on their lists; none where it or the course is a draft."""
+    return {item.course_id} if item.published and item.course.published else set()
 
 
 def _update_item(
@@ -226,8 +231,9 @@ def _update_item(
 def set_published(items: QuerySet[Item], *, published: bool) -> int:
     """Publish or withdraw items, and return how many changed. Nothing that people did on them is lost."""
     with changing_courses() as courses:
-        changed = dict(items.exclude(published=published).values_list("pk", "course"))
-        courses.update(changed.values())
+        changed = set(items.exclude(published=published).values_list("pk", flat=True))
+        shown = Item.objects.filter(pk__in=changed, course__published=True)
+        courses.update(shown.values_list("course", flat=True).distinct())
         return Item.objects.filter(pk__in=changed).update(published=published)
 
 

@@ -1,16 +1,33 @@
 """Notes of changes, which triggers write, are only ever deleted here."""
 
+import zlib
 from datetime import datetime, timedelta
 from typing import Final
+
+from django.db import connection, transaction
 
 from content.models import CatalogueChange
 
 KEPT: Final = timedelta(hours=1)
-"""Whoever keeps a copy compares its number with the present one; older notes tell nobody anything."""
+"""Deleting a note makes every worker read the catalogue once more; notes of the last hour would bring that on for little."""
+
+_LOCK: Final = zlib.crc32(b"attune catalogue changes")
 
 
+@transaction.atomic
 def prune_changes(*, now: datetime) -> int:
-    """Delete old notes but the newest, which keeps the numbers apart; return how many went."""
-    newest = CatalogueChange.objects.order_by("-pk").values("pk")[:1]
-    old = CatalogueChange.objects.filter(changed_at__lt=now - KEPT).exclude(pk__in=newest)
-    return old.delete()[0]
+    """Delete old notes and leave one that says so; return how many went.
+
+    A note may be deleted before anybody has seen it: an import of hours writes its notes at its beginning and commits
+    them at its end. Nothing is lost by that, since whoever keeps a copy of the catalogue sees the note that is left
+    here, which is newer than all that it can have seen (`content.selectors.read_revision`).
+    """
+    with connection.cursor() as cursor:
+        # Two at once could leave their notes in another order than they delete.
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    left = CatalogueChange.objects.filter(pruned=True).order_by("-pk").values("pk")[:1]
+    old = CatalogueChange.objects.filter(changed_at__lt=now - KEPT).exclude(pk__in=left)
+    gone: int = old.delete()[0]
+    if gone:
+        CatalogueChange.objects.create(pruned=True)
+    return gone

@@ -57,11 +57,36 @@ def test_what_is_taken_back_is_no_change(exercise: Item) -> None:
     assert read_revision() == before
 
 
-def test_old_notes_go_and_the_newest_stays(exercise: Item) -> None:
+def test_old_notes_go_and_one_says_so(exercise: Item) -> None:
     CatalogueChange.objects.update(changed_at=timezone.now() - 2 * KEPT)
-    newest = CatalogueChange.objects.order_by("-pk")[0]
     assert services.prune_changes(now=timezone.now()) > 0
-    assert list(CatalogueChange.objects.all()) == [newest]
+    (left,) = CatalogueChange.objects.all()
+    assert left.pruned
+    # Where nothing was deleted, nobody has to read the catalogue again.
+    before = read_revision()
+    assert services.prune_changes(now=timezone.now() + 2 * KEPT) == 0
+    assert read_revision() == before
     services.set_published(Item.objects.filter(pk=exercise.pk), published=False)
-    assert services.prune_changes(now=timezone.now() + timedelta(minutes=1)) == 1
-    assert CatalogueChange.objects.exists()
+    assert services.prune_changes(now=timezone.now() + timedelta(minutes=1)) == 0
+    assert CatalogueChange.objects.count() == 2
+
+
+@pytest.mark.parametrize("hours", [0.0, 2.0])
+def test_a_note_that_is_deleted_before_anybody_saw_it_is_noticed(
+    exercise: Item, hours: float
+) -> None:
+    """An import of hours: its note has the time of its beginning, and a lower number than what others committed since."""
+    CatalogueChange.objects.update(changed_at=timezone.now() - 30 * KEPT)
+    of_the_import = CatalogueChange.objects.create().pk
+    CatalogueChange.objects.filter(pk=of_the_import).delete()
+    CatalogueChange.objects.create()
+    services.prune_changes(now=timezone.now())
+    seen = read_revision()
+    CatalogueChange.objects.filter(pruned=False).update(
+        changed_at=timezone.now() - timedelta(hours=hours)
+    )
+    assert read_revision() == seen
+    CatalogueChange.objects.create(pk=of_the_import, changed_at=timezone.now() - timedelta(hours=3))
+    services.prune_changes(now=timezone.now())
+    assert not CatalogueChange.objects.filter(pk=of_the_import).exists()
+    assert read_revision() != seen

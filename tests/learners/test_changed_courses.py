@@ -70,6 +70,32 @@ def test_a_new_item(api: Any, ada: Any, told: Any) -> None:
     assert Item.objects.filter(slug="more").exists()
 
 
+def test_drafts_are_on_nobodys_list(
+    api: Any, ada: Any, secret_course: Course, told: Any, desk: Any
+) -> None:
+    def save(method: str, path: str, data: dict[str, Any]) -> None:
+        answer = getattr(api(ada), method)(f"/api/v1/{path}", data, format="json")
+        assert answer.status_code in {200, 201}, answer.json()
+
+    item = {"course": "numbers", "slug": "draft", "title": "Draft", "kind": "lesson"}
+    draft = "items/draft/"
+    assert told(lambda: save("post", "items/", {**item, "published": False})) == (0, 0)
+    assert told(lambda: save("patch", draft, {"position": 7, "concepts": ["adding"]})) == (0, 0)
+    assert told(lambda: save("patch", draft, {"published": True})) == (1, 0)
+    assert told(lambda: save("patch", draft, {"published": False})) == (1, 0)
+    # Nor is anything of a course that is a draft.
+    assert told(lambda: save("patch", "courses/numbers/", {"published": False})) == (1, 0)
+    assert told(lambda: save("patch", "items/counting/", {"position": 8})) == (0, 0)
+    assert told(lambda: save("patch", "items/counting/", {"published": False})) == (0, 0)
+    sections = [{"slug": "two", "title": "Two"}]
+    assert told(lambda: save("patch", "courses/numbers/", {"sections": sections})) == (0, 0)
+    assert told(lambda: save("patch", "concepts/adding/", {"prerequisites": ["s"]})) == (0, 0)
+    rows = list(Item.objects.values_list("pk", flat=True))
+    form = {"action": "publish", "_selected_action": rows}
+    assert told(lambda: desk("item_changelist", form)) == (0, 0)
+    assert told(lambda: save("patch", "courses/numbers/", {"published": True})) == (1, 0)
+
+
 @pytest.fixture
 def desk(olga: Any) -> Callable[..., Any]:
     """Post to a page of the admin as the operator."""
@@ -108,7 +134,8 @@ def test_the_admins_pages(desk: Any, told: Any, course: Course, adding: Concept)
     assert told(lambda: desk("course_change", form, course.pk)) == (0, 0)
     moved = {**form, "sections-0-position": 3}
     assert told(lambda: desk("course_change", moved, course.pk)) == (1, 0)
-    del moved["published"]
+    draft = {name: value for name, value in moved.items() if name != "published"}
+    assert told(lambda: desk("course_change", draft, course.pk)) == (1, 0)
     assert told(lambda: desk("course_change", moved, course.pk)) == (1, 0)
 
     item = course.items.get(slug="counting")
