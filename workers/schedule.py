@@ -5,7 +5,8 @@ from typing import Any, Final
 from common import queue
 from django.conf import settings
 
-DAY: Final = 24 * 3600
+PRUNE_SECONDS: Final = 600
+"""How often is asked whether the last pruning was a day ago: beat may never run for a whole day."""
 
 
 def build_schedule() -> dict[str, dict[str, Any]]:
@@ -13,7 +14,7 @@ def build_schedule() -> dict[str, dict[str, Any]]:
     every = {
         queue.SWEEP_LEARNERS: settings.SWEEP_SECONDS,
         queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
-        queue.PRUNE: DAY,
+        queue.PRUNE: PRUNE_SECONDS,
     }
     return {
         name: {

@@ -5,10 +5,14 @@ from typing import Any, Final
 from celery import Task, shared_task
 from common import queue
 from django.conf import settings
+from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 MOST_NUDGES: Final = 8
+DAY: Final = 24 * 3600
+PRUNED: Final = "attune-pruned"
+"""The cache's key that is there for a day after the last pruning."""
 
 # The database or the broker was away for a moment; the sweeper would find the work as well, but later.
 _RETRY: Final[dict[str, Any]] = {
@@ -48,15 +52,25 @@ def sweep_learners() -> None:
 
 @shared_task(name=queue.PRUNE, soft_time_limit=3000, time_limit=3300, **_RETRY)
 def prune() -> None:
-    """Delete what nobody asks about any more: old slates, expired sign-ins, notes of changes that every worker has read."""
+    """Delete, once a day, what nobody asks about any more: old slates, expired sign-ins, old notes of changes.
+
+    The day is counted in the cache, not from beat's start: a machine that never runs for a day prunes as well. Where
+    the cache forgets, it is done once more, which costs little.
+    """
     from content.services import prune_changes
     from learners.services.accounts import prune_sign_ins
     from recommender.services.slates import prune_slates
 
+    if not cache.add(PRUNED, value=True, timeout=DAY):
+        return
     now = timezone.now()
-    prune_changes(now=now)
-    prune_sign_ins(now=now)
-    prune_slates(now=now, days=settings.SLATE_DAYS)
+    try:
+        prune_changes(now=now)
+        prune_sign_ins(now=now)
+        prune_slates(now=now, days=settings.SLATE_DAYS)
+    except BaseException:
+        cache.delete(PRUNED)
+        raise
 
 
 @shared_task(name=queue.TRAIN_MODEL)

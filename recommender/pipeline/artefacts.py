@@ -92,19 +92,31 @@ def load_version(version: ModelVersion, *, device: str) -> "Recommender":
     from recommender.core.serving import Recommender
 
     folder = fetch_version(version.artefact, sha256=version.sha256)
-    with _telling_damage_from_trouble(version.artefact):
+    with _telling_damage_from_trouble(version.artefact, *_device_errors()):
         return Recommender.load(folder, device=device)
 
 
+def _device_errors() -> tuple[type[Exception], ...]:
+    """What torch raises where this machine's device has no room or has failed."""
+    import torch
+
+    return (torch.OutOfMemoryError, torch.AcceleratorError)
+
+
 @contextmanager
-def _telling_damage_from_trouble(name: str) -> Iterator[None]:
+def _telling_damage_from_trouble(name: str, *trouble: type[Exception]) -> Iterator[None]:
+    """Turn what this machine cannot do (OSError, MemoryError and `trouble`) into UnavailableArtefact.
+
+    Damage passes through, and so does a mistake in the program, which must be seen and not waited out.
+    """
     try:
         yield
-    except Exception as error:
-        # A file that was there and cannot be read is wrapped by the core, which knows no machines. Object stores have
-        # errors of their own.
-        if isinstance(error, ArtefactError) and not isinstance(error.__cause__, OSError):
+    except ArtefactError as error:
+        # A file that was there and cannot be read is wrapped by the core, which knows no machines.
+        if not isinstance(error.__cause__, OSError):
             raise
+        raise UnavailableArtefact(f"{name}: {error}") from error
+    except (OSError, MemoryError, *trouble) as error:
         raise UnavailableArtefact(f"{name}: {error}") from error
 
 
@@ -155,15 +167,22 @@ def _place(folder: Path, target: Path) -> None:
 
 def _download(name: str, target: Path) -> None:
     storage = artefact_storage()
+    with target.open("wb") as copy:
+        for chunk in _read(storage, name):
+            copy.write(chunk)
+
+
+def _read(storage: Storage, name: str) -> Iterator[bytes]:
+    """Yield a stored file in blocks. Object stores have errors of their own, so whatever one raises is its trouble."""
     try:
-        source = storage.open(name, "rb")
+        with storage.open(name, "rb") as source:
+            yield from source.chunks(_BLOCK)
     except FileNotFoundError:
         if _is_unmounted(storage):
             raise
         raise CorruptArtefact(f"{name}: not in the artefact storage") from None
-    with source, target.open("wb") as copy:
-        for chunk in source.chunks(_BLOCK):
-            copy.write(chunk)
+    except Exception as error:
+        raise UnavailableArtefact(f"{name}: {error}") from error
 
 
 def _is_unmounted(storage: Storage) -> bool:
@@ -188,8 +207,19 @@ def _hash(path: Path) -> str:
 
 
 def _prune_copies(*, keep: Path) -> None:
-    copies = [path for path in local_copies().iterdir() if not path.name.startswith(".")]
-    copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in copies[KEPT_COPIES:]:
+    used = {
+        path: seconds
+        for path in local_copies().iterdir()
+        if not path.name.startswith(".") and (seconds := _last_used(path)) is not None
+    }
+    for path in sorted(used, key=used.__getitem__, reverse=True)[KEPT_COPIES:]:
         if path != keep:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_used(copy: Path) -> float | None:
+    """When a copy was last used; None where another process has deleted it since it was listed."""
+    try:
+        return copy.stat().st_mtime
+    except FileNotFoundError:
+        return None

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage
 from django.utils import timezone
 
 from learners.models import LearnerState
 from learners.services.freshness import mark_dirty
 from recommender.models import ModelVersion, Slate
-from recommender.pipeline import active
+from recommender.pipeline import active, artefacts
 from recommender.pipeline.active import forget_active, get_active
 from recommender.pipeline.artefacts import FILES, UnavailableArtefact
 from recommender.selectors.freshness import find_outdated, forget_outdated
@@ -147,3 +149,45 @@ def test_a_machine_in_trouble_does_not_undo_the_slates_of_the_others(
     assert newest_slate(alice).model_version == first
     forget_outdated()
     assert find_outdated(now=timezone.now())
+
+
+class AwayStorage(FileSystemStorage):
+    """An object store that raises an error of its own kind."""
+
+    class Refused(Exception): ...
+
+    def open(self, name: str, mode: str = "rb") -> File:
+        raise self.Refused("no such bucket")
+
+
+def test_an_object_store_has_errors_of_its_own(
+    activate: Callable[..., Any], settings: Any, tmp_path: Path
+) -> None:
+    version = activate()
+    away = {"BACKEND": f"{__name__}.AwayStorage", "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "artefacts": away}
+    with pytest.raises(UnavailableArtefact, match="no such bucket"):
+        get_active()
+    assert problem_of(version) == ""
+
+
+def test_a_mistake_in_the_program_is_seen_and_not_waited_out(
+    activate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = activate()
+    monkeypatch.setattr(artefacts, "_hash", lambda _path: {}["typo"])
+    with pytest.raises(KeyError, match="typo"):
+        get_active()
+    assert problem_of(version) == ""
+
+
+def test_a_copy_that_another_process_deletes_meanwhile_is_no_trouble(
+    activate: Callable[..., Any], tmp_path: Path
+) -> None:
+    copies = tmp_path / "cache" / "versions"
+    copies.mkdir(parents=True)
+    # Listed, but gone for whoever asks about it.
+    (copies / "gone").symlink_to(copies / "nowhere")
+    version = activate()
+    model = get_active()
+    assert model is not None and model.version_id == version.pk

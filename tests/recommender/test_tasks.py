@@ -22,6 +22,7 @@ from recommender.selectors.freshness import (
     measure_lag,
 )
 from recommender.services.slates import prune_slates
+from workers import tasks
 from workers.celery import app
 from workers.schedule import build_schedule
 
@@ -52,6 +53,33 @@ def test_what_beat_sends() -> None:
         assert entry["options"]["queue"] == queue.QUEUE_OF[entry["task"]]
     assert schedule[queue.SWEEP_LEARNERS]["schedule"] == django_settings.SWEEP_SECONDS
     assert app.conf.beat_schedule == schedule
+
+
+def test_pruning_waits_for_a_day_since_the_last_and_not_since_beat_started(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruned = []
+
+    def note(**_given: Any) -> None:
+        if not pruned:
+            pruned.append("failed")
+            raise ValueError("half way")
+        pruned.append("done")
+
+    monkeypatch.setattr("recommender.services.slates.prune_slates", note)
+    cache.delete(tasks.PRUNED)
+    try:
+        with pytest.raises(ValueError, match="half way"):
+            tasks.prune()
+        tasks.prune()  # what failed counts for nothing
+        tasks.prune()  # asked again ten minutes later, or by a beat that was started anew
+        assert pruned == ["failed", "done"]
+        assert build_schedule()[queue.PRUNE]["schedule"] < tasks.DAY
+        cache.delete(tasks.PRUNED)  # as a day later
+        tasks.prune()
+        assert pruned == ["failed", "done", "done"]
+    finally:
+        cache.delete(tasks.PRUNED)
 
 
 def test_a_lost_message_costs_a_sweep_at_most(alice: Any, group: Any) -> None:
