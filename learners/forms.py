@@ -8,6 +8,18 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 
+class LoginForm(forms.LoginForm):
+    """Says what is asked for in its label; the page links to the forgotten password itself, once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        login, password = self.fields["login"], self.fields["password"]
+        login.label = _("User name or email address")
+        for field in (login, password):
+            field.widget.attrs.pop("placeholder", None)
+        password.help_text = ""
+
+
 class ResetPasswordForm(forms.ResetPasswordForm):
     """Asks for a link by mail, where mail is sent: a promise of one that nobody sends would keep her waiting."""
 

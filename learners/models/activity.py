@@ -150,9 +150,9 @@ class Assignment(models.Model):
     """A teacher's rule for a group or some of its learners: study this, keep it on top, or never show it."""
 
     class Rule(models.TextChoices):
-        ASSIGN = "assign", _("assign")
-        PIN = "pin", _("pin")
-        BAN = "ban", _("ban")
+        ASSIGN = "assign", _("assigned")
+        PIN = "pin", _("kept at the top")
+        BAN = "ban", _("hidden")
 
     group = models.ForeignKey(
         Group, verbose_name=_("group"), on_delete=models.CASCADE, related_name="assignments"
@@ -195,4 +195,4 @@ class Assignment(models.Model):
         ordering = ["-created_at", "-pk"]
 
     def __str__(self) -> str:
-        return f"{self.group}: {self.rule}"
+        return f"{self.group}: {self.get_rule_display()}"

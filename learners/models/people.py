@@ -1,6 +1,8 @@
 """People and their groups."""
 
+import re
 import uuid
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -9,6 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from content.models import Course
 from learners.querysets import EnrolmentQuerySet, GroupQuerySet
+
+HAN: Final = (
+    r"\u00b7\u2e80-\u2fdf\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Chinese characters, and the dot in the middle of some names: what stands in the brackets of a regular expression, of
+Python's and of PostgreSQL's."""
+_HAN_NAME: Final = re.compile(f"[{HAN}]+")
+
+
+def join_names(first: str, last: str) -> str:
+    """Return the full name as it is written: a Chinese one without a space, family name first."""
+    whole = f"{last}{first}"
+    return whole if _HAN_NAME.fullmatch(whole) else f"{first} {last}".strip()
 
 
 class User(AbstractUser):
@@ -38,6 +53,9 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         verbose_name = _("person")  # type: ignore[assignment]
         verbose_name_plural = _("people")  # type: ignore[assignment]
+
+    def get_full_name(self) -> str:
+        return join_names(self.first_name, self.last_name)
 
     @property
     def is_teacher(self) -> bool:

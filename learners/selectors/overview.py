@@ -9,16 +9,22 @@ from django.utils import timezone
 
 from content.models import Item
 from learners.models import Group
+from learners.models.people import HAN, join_names
 from learners.selectors.progress import list_struggles, sql_of_struggles
 from learners.selectors.rules import sql_of_rules
 
 INACTIVE_AFTER: Final = timedelta(days=7)
 PAGE: Final = 20
 
+# Accents and capitals don't matter to who searches: both sides are folded by the same expression.
+_FOLDED: Final = r"lower(regexp_replace(normalize({}, NFKD), '[\u0300-\u036f]', '', 'g'))"
+# Chinese names are written without a space, family name first. Only those: of Adam Demir it would make "demiradam", in
+# which "mira" is found.
+_WHOLE: Final = "concat(last_name, first_name)"
+_HAN_NAME: Final = f"CASE WHEN {_WHOLE} ~ '^[{HAN}]+$' THEN {_WHOLE} END"
+_SPOKEN: Final = _FOLDED.format(f"concat_ws(' ', first_name, last_name, username, {_HAN_NAME})")
+_NAME: Final = f"lower(COALESCE({_HAN_NAME}, NULLIF(concat_ws(' ', NULLIF(first_name, ''), last_name), ''), username))"
 _SHARE: Final = '"right"::float / NULLIF(attempts, 0)'
-_NAME: Final = (
-    "lower(COALESCE(NULLIF(concat_ws(' ', NULLIF(first_name, ''), last_name), ''), username))"
-)
 _ORDERS: Final = {
     "need": f"struggles DESC, overdue DESC, idle_days DESC, COALESCE({_SHARE}, 1), username",
     "name": f"{_NAME}, username",
@@ -30,17 +36,17 @@ SORTS: Final = tuple(_ORDERS)
 """How a group may be sorted: by need, name, share of right answers (lowest first), work done (least first), and
 last activity (longest ago first)."""
 
-# Accents and capitals don't matter to who searches: both sides are folded by the same expression.
-_FOLDED: Final = r"lower(regexp_replace(normalize({}, NFKD), '[\u0300-\u036f]', '', 'g'))"
-_SPOKEN: Final = _FOLDED.format(
-    # Chinese names are written without a space, family name first.
-    "concat_ws(' ', first_name, last_name, username, concat(last_name, first_name))"
-)
-
 _MEMBERS: Final = f"""
-WITH struggle AS (
+WITH sought AS MATERIALIZED (
+    SELECT membership.learner_id, membership.joined_at
+      FROM learners_membership AS membership
+      JOIN learners_user AS person ON person.id = membership.learner_id
+     WHERE membership.group_id = %(group)s
+       AND NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) AS word
+                        WHERE strpos({_SPOKEN}, {_FOLDED.format("word")}) = 0)),
+struggle AS (
     SELECT actor_id, COUNT(*) AS concepts
-      FROM ({sql_of_struggles("ARRAY(SELECT learner_id FROM learners_membership WHERE group_id = %(group)s)")}) AS one
+      FROM ({sql_of_struggles("ARRAY(SELECT learner_id FROM sought)")}) AS one
      GROUP BY actor_id),
 late AS (
     SELECT rule.learner_id, COUNT(*) AS items
@@ -53,37 +59,33 @@ work AS (
     SELECT progress.learner_id, MAX(progress.last_at) AS last_at,
            COUNT(progress.completed_at) FILTER (WHERE item.published) AS done,
            SUM(progress.attempts) AS attempts, SUM(progress."right") AS "right"
-      FROM learners_membership AS member
-      JOIN learners_itemprogress AS progress ON progress.learner_id = member.learner_id
+      FROM sought
+      JOIN learners_itemprogress AS progress ON progress.learner_id = sought.learner_id
       JOIN content_item AS item ON item.id = progress.item_id
-     WHERE member.group_id = %(group)s AND item.course_id = ANY(%(courses)s)
+     WHERE item.course_id = ANY(%(courses)s)
      GROUP BY progress.learner_id),
 member AS MATERIALIZED (
-    SELECT person.id, person.username, person.first_name, person.last_name, membership.joined_at,
+    SELECT person.id, person.username, person.first_name, person.last_name, sought.joined_at,
            work.last_at AS active_at, COALESCE(work.done, 0) AS done,
            COALESCE(work.attempts, 0) AS attempts, COALESCE(work."right", 0) AS "right",
            COALESCE(struggle.concepts, 0) AS struggles, COALESCE(late.items, 0) AS overdue,
            COALESCE(state.dirty_seq > state.clean_seq, FALSE) AS stale, idle.days AS idle_days,
            struggle.concepts > 0 IS TRUE OR late.items > 0 IS TRUE OR idle.days > 0 AS in_need
-      FROM learners_membership AS membership
-      JOIN learners_user AS person ON person.id = membership.learner_id
+      FROM sought
+      JOIN learners_user AS person ON person.id = sought.learner_id
       LEFT JOIN learners_learnerstate AS state ON state.learner_id = person.id
       LEFT JOIN work ON work.learner_id = person.id
       LEFT JOIN struggle ON struggle.actor_id = person.id
       LEFT JOIN late ON late.learner_id = person.id
      CROSS JOIN LATERAL (
-        SELECT %(now)s - COALESCE(work.last_at, membership.joined_at)) AS since(last)
+        SELECT %(now)s - COALESCE(work.last_at, sought.joined_at)) AS since(last)
      CROSS JOIN LATERAL (
-        SELECT CASE WHEN since.last >= %(inactive)s THEN EXTRACT(DAY FROM since.last) ELSE 0 END) AS idle(days)
-     WHERE membership.group_id = %(group)s),
+        SELECT CASE WHEN since.last >= %(inactive)s THEN EXTRACT(DAY FROM since.last) ELSE 0 END) AS idle(days)),
 found AS (
-    SELECT member.*, ROW_NUMBER() OVER (ORDER BY {{order}}) AS place
-      FROM member
-     WHERE NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) AS word
-                        WHERE strpos({_SPOKEN}, {_FOLDED.format("word")}) = 0)),
+    SELECT member.*, ROW_NUMBER() OVER (ORDER BY {{order}}) AS place FROM member),
 counted AS (
-    SELECT (SELECT COUNT(*) FROM member) AS members, (SELECT COUNT(*) FROM member WHERE in_need) AS in_need,
-           (SELECT COUNT(*) FROM found) AS found),
+    SELECT (SELECT COUNT(*) FROM learners_membership WHERE group_id = %(group)s) AS members,
+           (SELECT COUNT(*) FROM member WHERE in_need) AS in_need, (SELECT COUNT(*) FROM found) AS found),
 paged AS (
     SELECT counted.*, LEAST(%(page)s, GREATEST(CEIL(found::float / %(size)s), 1))::bigint AS page FROM counted)
 SELECT paged.members, paged.in_need, paged.found, paged.page,
@@ -104,7 +106,7 @@ class MemberPage:
     members: int
     """Everybody in the group, searched for or not."""
     in_need: int
-    """How many of them need help."""
+    """How many of those that were searched for need help: of everybody, without a search."""
     found: int
     """How many the search found, on all pages."""
     page: int
@@ -142,6 +144,9 @@ def page_members(
     now: datetime | None = None,
 ) -> MemberPage:
     """Return one page of the group's learners in four queries; a page past the last is the last one.
+
+    Names are looked at first: whoever types into the search waits for the work of those whom it finds, and not of the
+    whole group. Without a search all of it is read, because it decides who needs help.
 
     `search`: words that all have to occur in a learner's name or user name, whatever their accents and capitals;
     `sort`: one of `SORTS`; `size`: learners on a page, None for all of them on one.
@@ -184,7 +189,7 @@ def _describe(row: tuple[Any, ...], struggling: list[dict[str, Any]]) -> dict[st
     return {
         "id": pk,
         "username": username,
-        "name": f"{first} {last}".strip(),
+        "name": join_names(first, last),
         "joined_at": joined,
         "last_active": active,
         "items_done": done,

@@ -16,6 +16,7 @@ from uuid import UUID
 from common.api.errors import TooLarge
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -74,6 +75,9 @@ _MANY = TypeAdapter(Annotated[list[_Event], Field(max_length=MAX_EVENTS)])
 _NO_RESULT = _Result()
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
+_CONTROLS = re.compile(r"[\x00-\x1f]")
+_CONTROL = gettext_lazy("Contains a control character, which must not stand in JSON as it is.")
+
 Errors = dict[str, Any]
 
 
@@ -87,7 +91,7 @@ def read_events(body: bytes, *, actor_id: int) -> list[NewEvent]:
     try:
         events = _MANY.validate_json(body) if many else [_ONE.validate_json(body)]
     except ParsingError as error:
-        raise _explain(error) from None
+        raise _explain(error, body) from None
     slugs = {event.item for event in events if _SLUG.fullmatch(event.item)}
     items = find_studied_items(learner_id=actor_id, slugs=slugs)
     latest = timezone.now() + AHEAD
@@ -104,7 +108,9 @@ def read_events(body: bytes, *, actor_id: int) -> list[NewEvent]:
 
 def _check(event: _Event, items: Mapping[str, int], latest: datetime) -> Iterator[tuple[str, str]]:
     """What the types cannot say: the field and what is wrong with it."""
-    if event.item not in items:
+    if "\0" in event.item:
+        yield "item", _("Null characters are not allowed.")
+    elif event.item not in items:
         yield "item", _("There is no such item among those you study.")
     if event.occurred_at > latest:
         yield "occurred_at", _("This is more than 5 minutes ahead of the server's clock.")
@@ -153,13 +159,15 @@ def _to_row(event: _Event, items: Mapping[str, int]) -> NewEvent:
     )
 
 
-def _explain(error: ParsingError) -> Exception:
+def _explain(error: ParsingError, body: bytes) -> Exception:
     """The error that answers the request, in the reader's language."""
     fields: Errors = {}
     for entry in error.errors(include_url=False, include_input=False, include_context=True):
         kind, context = entry["type"], entry.get("ctx", {})
         if kind == "too_long" and not entry["loc"]:
             return TooLarge(_("At most %(limit)s events in one request.") % {"limit": MAX_EVENTS})
+        if kind == "json_invalid" and (found := _find_control_characters(body)):
+            return ValidationError({path: [_CONTROL] for path in found})
         if kind == "json_invalid":
             return ParseError(_("The body is not JSON: %(reason)s") % {"reason": context["error"]})
         # A key may be anything, and as long as the body.
@@ -168,6 +176,28 @@ def _explain(error: ParsingError) -> Exception:
         if len(fields) >= _SHOWN_ERRORS:
             break
     return ValidationError(fields)
+
+
+def _find_control_characters(body: bytes) -> list[str]:
+    """The paths of the texts with a control character, for a body that is JSON but for those that stand there raw."""
+    try:
+        parsed = json.loads(body, strict=False)
+    except (ValueError, RecursionError):
+        return []
+    found: dict[str, bool] = {}
+    waiting: list[tuple[str, Any]] = [("", parsed)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and (raw := _CONTROLS.search(value)):
+            found[path or "non_field_errors"] = "\0" in value or raw[0] not in "\t\n\r"
+        parts = value.items() if isinstance(value, dict) else ()
+        parts = enumerate(value) if isinstance(value, list) else parts
+        # Backwards, so that the first is looked at first.
+        above = f"{path}." if path else ""
+        waiting += [(f"{above}{str(key)[:100]}", part) for key, part in parts][::-1]
+    # A line break may have been escaped, as it should; nothing but a NUL or its like gives those away for sure.
+    certain = [path for path, sure in found.items() if sure]
+    return (certain or list(found))[:_SHOWN_ERRORS]
 
 
 def _describe(kind: str, context: Mapping[str, Any], message: str) -> str:

@@ -216,7 +216,10 @@ ACCOUNT_EMAIL_VERIFICATION = env.text(
 )
 ACCOUNT_SIGNUP_ENABLED = env.boolean("SIGNUP_ENABLED", default=True)
 ACCOUNT_ADAPTER = "learners.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "learners.forms.ResetPasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "learners.forms.LoginForm",
+    "reset_password": "learners.forms.ResetPasswordForm",
+}
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -127,7 +127,18 @@ class CourseForm(forms.Form):
 class RuleForm(forms.Form):
     """Assign, pin or ban: one item or one concept, for everybody or for some."""
 
-    rule = forms.ChoiceField(label=gettext_lazy("Rule"), choices=Assignment.Rule.choices)
+    rule = forms.ChoiceField(
+        label=gettext_lazy("Rule"),
+        choices=[
+            (Assignment.Rule.ASSIGN, gettext_lazy("Assign as work")),
+            (Assignment.Rule.PIN, gettext_lazy("Keep at the top")),
+            (Assignment.Rule.BAN, gettext_lazy("Hide")),
+        ],
+        help_text=gettext_lazy(
+            "Work comes first until it is done, and may have a due date. What is kept at the top stands there, "
+            "too, without being work. What is hidden is never suggested."
+        ),
+    )
     item = forms.ModelChoiceField(
         label=gettext_lazy("Item"),
         queryset=Item.objects.none(),

@@ -64,5 +64,9 @@ def format_metric(metrics: Mapping[str, float], name: str) -> str:
     if cases is None:
         return f"{value:.3f}"
     counted = ngettext("%(cases)d case", "%(cases)d cases", int(cases)) % {"cases": int(cases)}
-    figure = _("too few to compare") if cases < FEWEST_CASES else f"{value:.3f}"
-    return f"{figure} ({counted})"
+    if cases >= FEWEST_CASES:
+        return f"{value:.3f} ({counted})"
+    return _("too few cases: %(cases)d of %(needed)d") % {
+        "cases": int(cases),
+        "needed": FEWEST_CASES,
+    }

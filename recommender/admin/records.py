@@ -1,15 +1,33 @@
 """The record of what was activated, recommended, shown and said: to look at."""
 
+from typing import Any, Final
+
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly
 from recommender.models import Activation, Feedback, Impression, Slate
+from recommender.services.activation import BY_GATE, BY_OPERATOR, DEMO, ROLL_BACK
+
+REASONS: Final[dict[str, Any]] = {
+    BY_OPERATOR: _("activated by hand"),
+    BY_GATE: _("activated by the gate"),
+    ROLL_BACK: _("rolled back"),
+    DEMO: _("first version of the demo"),
+}
 
 
 @admin.register(Activation)
 class ActivationAdmin(ReadOnly):
-    list_display = ["at", "version", "previous", "reason", "by"]
+    list_display = ["at", "version", "previous", "what", "by"]
     list_select_related = ["version", "previous", "by"]
+    fields = ["at", "version", "previous", "what", "by"]
+    readonly_fields = ["what"]
+
+    @display(description=_("what happened"), ordering="reason")
+    def what(self, activation: Activation) -> str:
+        return str(REASONS.get(activation.reason, activation.reason))
 
 
 @admin.register(Slate)

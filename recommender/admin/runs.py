@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly, format_metric
-from recommender.charts import draw_history
+from recommender.charts import draw_history, find_metric
 from recommender.models import TrainingRun
 from recommender.phases import label_phase
 from recommender.selectors.training import list_training_runs
@@ -122,10 +122,13 @@ class TrainingRunAdmin(ReadOnly):
 
 def describe_run(run: TrainingRun) -> dict[str, Any]:
     """What the templates of a run's page show."""
+    figure = find_metric(run.phase)
     return {
         "run": run,
         "phase": label_phase(run.phase),
         "live": run.status in TrainingRun.UNFINISHED,
         "part": round(100 * run.epoch / run.epochs) if run.epochs else None,
-        "charts": draw_history(run.history, {"loss": _("loss"), "metric": _("validation metric")}),
+        "metric_name": figure.name,
+        "metric": None if run.metric is None else figure.sign * run.metric,
+        "charts": draw_history(run.history),
     }

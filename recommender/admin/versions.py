@@ -17,6 +17,7 @@ from recommender.admin.base import ReadOnly, format_metric
 from recommender.models import ModelVersion
 from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE
 from recommender.selectors.versions import (
+    FEWEST_CASES,
     compare_with_active,
     get_roll_back_target,
     list_versions,
@@ -28,6 +29,18 @@ VERDICTS: Final[dict[str, Any]] = {
     NOT_BETTER: _("not better"),
     NOT_ENOUGH: _("not enough evidence"),
     UNUSABLE: _("unusable"),
+}
+
+
+METRICS: Final[dict[str, Any]] = {
+    "cases": _("cases"),
+    "ndcg@10": _("NDCG@10: how near the top the next step stood, 1 at best"),
+    "hr@10": _("hit rate at 10: how often it was among the first ten"),
+    "auc": _("AUC of predicted success: right answers ranked above wrong ones, 1 at best"),
+    "log_loss": _("log loss of predicted success, lower is better"),
+    "cases_explored": _("cases from places drawn at random"),
+    "ndcg@10_explored": _("NDCG@10 on places drawn at random"),
+    "hr@10_explored": _("hit rate at 10 on places drawn at random"),
 }
 
 
@@ -56,7 +69,8 @@ class ModelVersionAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         earlier = get_roll_back_target()
-        return super().changelist_view(request, {**(extra_context or {}), "earlier": earlier})
+        extra = {**(extra_context or {}), "earlier": earlier, "needed": FEWEST_CASES}
+        return super().changelist_view(request, extra)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -72,7 +86,12 @@ class ModelVersionAdmin(ReadOnly):
             comparison = compare_with_active(version)
             extra |= {
                 "version": version,
-                "comparison": comparison,
+                "comparison": [
+                    {"label": label_metric(row.name), "places": row.places, **row._asdict()}
+                    for row in comparison
+                ],
+                "needed": FEWEST_CASES,
+                "few": version.metrics.get("cases", FEWEST_CASES) < FEWEST_CASES,
                 "compared": any(row.active is not None for row in comparison),
                 "gate_rows": gate,
                 "verdict": label_verdict(version),
@@ -136,3 +155,8 @@ def label_verdict(version: ModelVersion) -> str:
     """What the gate found, in words."""
     verdict = version.gate.get("verdict")
     return str(VERDICTS.get(verdict, verdict) if verdict else _("not judged yet"))
+
+
+def label_metric(name: str) -> str:
+    """What a metric measures, in words; its own name where it has none."""
+    return str(METRICS.get(name, name))

@@ -13,6 +13,7 @@ from content.models import Question
 from learners.services.assignments import give_assignment
 from learners.services.events import record_attempt
 from learners.services.groups import add_course, add_learner, create_group
+from recommender.models import Feedback
 
 PUBLIC = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
 LEARNER = [
@@ -133,7 +134,16 @@ def test_feedback_by_keyboard_keeps_the_place(
     page.focus(".next-card.first button[value=helpful]")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=It is good to know that this helped.")
-    assert page.evaluate("document.activeElement.classList.contains('acknowledged')")
+    assert page.evaluate("document.activeElement.classList.contains('noted')")
+    # Undo is the next stop, and closing leads back to the list.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.value") == str(Feedback.objects.get().uid)
+    assert list(check(page, "a confirmation")) == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert not page.is_visible(".noted")
+    assert page.evaluate("document.activeElement.id") == "next-list"
 
 
 def test_feedback_below_the_first_card_is_folded_on_a_phone_only(

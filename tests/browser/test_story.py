@@ -69,9 +69,10 @@ def test_a_student_studies_and_the_list_answers(
     page.click(".next-card.first button[value=too_hard]")
     page.wait_for_selector("text=Easier things will come.")
     wait_for_newer_list(page, slate)
-    page.wait_for_function(
-        "() => document.querySelector('#announcer').textContent.includes('updated')"
-    )
+    # The confirmation outlives the list that it was about, and says that there is a newer one.
+    page.wait_for_selector("#noted >> text=Your list has been updated.")
+    assert page.is_visible("#noted >> text=Noted: “Too hard”")
+    assert page.is_visible("#noted >> text=Undo")
     for _more in range(2):
         slate = page.get_attribute("#next-list", "data-slate")
         page.click(".next-card.first button[value=too_hard]")
@@ -133,7 +134,7 @@ def test_it_works_without_scripts(
     page = visit(alice, java_script_enabled=False).page
     assert page.locator(".next-card.first h2").inner_text() == "Letters lesson"
     page.click(".next-card.first button[value=not_now]")
-    assert page.is_visible("text=All right, not today.")
+    assert page.is_visible("text=It won't come up for a day.")
     assert "Letters lesson" not in page.locator("#next-list").inner_text()
     page.goto("/items/letters-one/")
     page.click("text=Show a hint")

@@ -11,6 +11,7 @@ from browser_pages import Visitor, check, wait_for_newer_list, waiting
 from flow_processes import wait_until
 
 from learners.services.events import NewEvent, record_events
+from recommender.models import Feedback
 
 
 @pytest.fixture
@@ -89,7 +90,13 @@ def test_undo_where_it_was_said(studied: None, visit: Callable[..., Visitor], al
     page = visit(alice, java_script_enabled=False).page
     before = listed(page)
     page.click(".next-card.first button[value=known]")
-    assert page.is_visible("text=Noted: you know this.")
+    assert page.is_visible("text=Noted: “I know this”")
+    page.click("#noted >> text=Undo")
+    assert page.is_visible("text=as if you had never said it")
+    settle()
+    assert listed(page) == before
+
+    page.click(".next-card.first button[value=known]")
     settle()
     assert listed(page)[0] != before[0]
     page.goto("/attention/")
@@ -97,3 +104,44 @@ def test_undo_where_it_was_said(studied: None, visit: Callable[..., Visitor], al
     assert page.is_visible("text=as if you had never said it")
     settle()
     assert listed(page) == before
+
+
+def test_a_confirmation_stays_and_nothing_slips_under_the_pointer(
+    studied: None, visit: Callable[..., Visitor], alice: Any
+) -> None:
+    page = visit(alice).page
+    before = listed(page)
+    slate = page.get_attribute("#next-list", "data-slate")
+    # Whether the newer list could be pressed in the moment in which it came.
+    page.evaluate(
+        """() => {
+            window.held = [];
+            const seen = document.querySelector("#next-list").dataset.slate;
+            new MutationObserver(() => {
+                const list = document.querySelector("#next-list");
+                if (list && list.dataset.slate !== seen) window.held.push(getComputedStyle(list).pointerEvents);
+            }).observe(document.querySelector("main"), { childList: true, subtree: true, attributes: true });
+        }"""
+    )
+    button = page.locator(".next-card.first button[value=not_helpful]")
+    place = button.bounding_box()
+    button.dblclick()
+    page.wait_for_selector("#noted >> text=Noted: “Not helpful”")
+    # The second press of a double click says nothing, and the card has not moved from under the pointer.
+    assert Feedback.objects.filter(learner=alice).count() == 1
+    assert page.locator(".next-card.first [aria-pressed=true]").bounding_box() == place
+    wait_for_newer_list(page, slate)
+    assert set(page.evaluate("window.held")) == {"none"}
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('#next-list')).pointerEvents === 'auto'"
+    )
+    assert page.is_visible("#noted >> text=Noted: “Not helpful”")
+
+    slate = page.get_attribute("#next-list", "data-slate")
+    page.click("#noted >> text=Undo")
+    page.wait_for_selector("#noted >> text=as if you had never said it")
+    page.click("#noted >> [data-dismiss]")
+    # Closed, it still brings the list that follows.
+    wait_for_newer_list(page, slate)
+    assert not page.is_visible(".noted")
+    assert page.locator(".next-card h2").all_inner_texts() == before

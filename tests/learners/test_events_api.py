@@ -172,6 +172,25 @@ def test_a_written_backslash_is_no_null_character(send: Any, event: Any) -> None
     assert Event.objects.get().context == {"path": "C:\\u0000"}
 
 
+@pytest.mark.parametrize("written", [b"\0", rb"\u0000"])
+def test_a_null_character_is_refused_at_its_field(send: Any, event: Any, written: bytes) -> None:
+    for field, value in (("item", b"counting"), ("verb", b"viewed")):
+        one = json.dumps(event()).encode().replace(value, value[:3] + written + value[3:])
+        assert list(fields_of(send(one))) == [field]
+        assert list(fields_of(send(b"[" + json.dumps(event()).encode() + b"," + one + b"]"))) == [
+            f"1.{field}"
+        ]
+    assert not Event.objects.exists()
+
+
+def test_a_raw_line_break_is_named_too_and_a_body_that_is_no_json_at_all_is_not(
+    send: Any, event: Any
+) -> None:
+    raw = json.dumps(event(context={"note": "a-b"})).encode().replace(b"a-b", b"a\nb")
+    assert list(fields_of(send(raw))) == ["context.note"]
+    assert send(b'{"item": "\0').json()["error"]["code"] == "parse_error"
+
+
 def test_every_missing_field_is_named(send: Any) -> None:
     assert set(fields_of(send({}))) == {"id", "verb", "item", "occurred_at"}
     assert set(fields_of(send([{}]))) == {"0.id", "0.verb", "0.item", "0.occurred_at"}

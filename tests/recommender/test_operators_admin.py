@@ -78,8 +78,41 @@ def test_a_running_run_shows_its_figures_and_curves_without_a_script(operator: C
     assert "<html" not in part
     assert "attention" in part and "2 / 8" in part and "5.4321" in part and "42 s" in part
     assert part.count("<polyline") == 2
+    assert "NDCG@10 on held-out cases" in part and "higher is better" in part
+    assert (
+        "attention, training loss: 6.000 at first, 5.400 in epoch 2, best 5.400 in epoch 2" in part
+    )
     assert "<script" not in part and "style=" not in part
     assert 'hx-trigger="every 2s"' in part
+
+
+def test_curves_have_axes_in_epochs_and_values_and_say_where_they_were_best(
+    operator: Client,
+) -> None:
+    """The second head's metric is stored negative, since training maximises it; people read a log loss."""
+    losses = [-0.9, -0.5, -0.6]
+    run = TrainingRun.objects.create(
+        status="succeeded",
+        history=[
+            {"phase": "success", "epoch": epoch, "loss": None, "metric": value}
+            for epoch, value in enumerate(losses, start=1)
+        ],
+    )
+    part = operator.get(f"{RUNS}{run.pk}/progress/").content.decode()
+    assert (
+        "predicting success, log loss on held-out answers: 0.900 at first, 0.600 in epoch 3, best 0.500 in epoch 2"
+        in part
+    )
+    assert "lower is better" in part
+    ticks = re.findall(r'class="attune-tick"[^>]*>([^<]+)<', part)
+    assert ticks == ["0.500", "0.700", "0.900", "1", "2", "3"]
+    # The lowest value stands at the bottom, on the axis.
+    points = re.search(r'points="([^"]+)"', part)
+    assert points is not None
+    ys = [float(point.split(",")[1]) for point in points[1].split()]
+    assert ys[1] == max(ys) and ys[0] == min(ys)
+    rows = re.findall(r"<td>(\d)</td><td>log loss on held-out answers</td><td>([\d.]+)</td>", part)
+    assert rows == [("1", "0.9000"), ("2", "0.5000"), ("3", "0.6000")]
 
 
 def test_a_finished_run_is_not_fetched_again_and_says_what_went_wrong(operator: Client) -> None:
@@ -131,6 +164,20 @@ def test_activate_and_roll_back_in_one_click_each(operator: Client, tmp_path: Pa
     assert Activation.objects.values_list("reason", flat=True)[0] == "roll_back"
 
 
+def test_the_ledger_of_activations_says_what_happened_in_words(
+    operator: Client, tmp_path: Path
+) -> None:
+    old, new = make_version(tmp_path), make_version(tmp_path)
+    for version in (old, new):
+        operator.post(f"{VERSIONS}{version.pk}/activate/")
+    operator.post(f"{VERSIONS}roll-back/")
+    ledger = operator.get("/admin/recommender/activation/").content.decode()
+    assert "rolled back" in ledger and "activated by hand" in ledger
+    assert "roll_back" not in ledger
+    one = operator.get(f"/admin/recommender/activation/{Activation.objects.first().pk}/change/")
+    assert "rolled back" in one.content.decode()
+
+
 def test_a_version_is_activated_from_the_list(operator: Client, tmp_path: Path) -> None:
     old, new = make_version(tmp_path, is_active=True), make_version(tmp_path)
     page = operator.get(VERSIONS).content.decode()
@@ -168,9 +215,10 @@ def test_figures_of_few_cases_are_not_compared(operator: Client, tmp_path: Path)
     new = make_version(tmp_path, metrics={"ndcg@10": 0.31, "cases": 12.0})
     listed = operator.get(VERSIONS).content.decode()
     assert "0.250 (612 cases)" in listed
-    assert "too few to compare (12 cases)" in listed
+    assert "too few cases: 12 of 100" in listed
     page = operator.get(f"{VERSIONS}{new.pk}/change/").content.decode()
-    assert "too few to compare" in page and "0.060" not in page
+    assert "too few cases" in page and "0.060" not in page
+    assert "With fewer than 100 cases" in page
 
 
 def test_a_version_that_no_gate_judged_says_so(operator: Client, tmp_path: Path) -> None:

@@ -87,6 +87,48 @@ def test_an_item_is_assigned_with_a_date_and_withdrawn(page: Any, bob: Any, grou
     assert rule.withdrawn_at is not None
 
 
+def test_a_rule_from_a_learners_page_answers_with_her_rules(
+    page: Any, bob: Any, alice: Any, charlie: Any, group: Any
+) -> None:
+    add_learner(group=group, learner=charlie)
+    client, rules = page(bob), f"/groups/{group.pk}/rules/"
+    client.post(rules, {"rule": "assign", "item": "graphs-one", "learners": charlie.pk})
+    own = f"/groups/{group.pk}/learners/{alice.pk}/"
+    before = text_of(client.get(own))
+    assert f'name="page_of" value="{alice.pk}"' in before
+    assert "No rule is in force." in before
+
+    data = {"rule": "ban", "item": "letters-one", "learners": alice.pk, "page_of": alice.pk}
+    given = text_of(client.post(rules, data, headers=HTMX))
+    assert "Letters one</a>" in given
+    assert "Graphs one</a>" not in given
+    # The form names her again, and stays one of her page.
+    ticked = re.findall(r'name="learners" value="(\d+)"[^>]*checked', given)
+    assert ticked == [str(alice.pk)]
+    assert f'name="page_of" value="{alice.pk}"' in given
+    assert ">Hidden</span>" in given
+
+    rule = Assignment.objects.get(rule="ban")
+    address = f"{rules}{rule.pk}/withdraw/"
+    withdrawn = text_of(client.post(address, {"page_of": alice.pk}, headers=HTMX))
+    assert "Withdrawn." in withdrawn
+    assert "Graphs one</a>" not in withdrawn
+    # Without a script it leads back to where it was pressed.
+    assert client.post(rules, data).headers["Location"] == own
+    assert client.post(address, {"page_of": alice.pk}).headers["Location"] == own
+    assert client.post(address, {"page_of": bob.pk}).status_code == 404
+    # The group's own page goes on to show all of them.
+    of_group = {name: value for name, value in data.items() if name != "page_of"}
+    assert "Graphs one</a>" in text_of(client.post(rules, of_group, headers=HTMX))
+
+
+def test_each_kind_of_rule_says_what_it_does(page: Any, bob: Any, group: Any) -> None:
+    body = text_of(page(bob).get(f"/groups/{group.pk}/"))
+    for label in ("Assign as work", "Keep at the top", "Hide"):
+        assert f">{label}</option>" in body
+    assert "What is hidden is never suggested." in body
+
+
 def test_learners_of_a_rule_are_ticked_one_by_one(
     page: Any, bob: Any, alice: Any, charlie: Any, person: Any, group: Any
 ) -> None:

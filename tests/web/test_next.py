@@ -9,6 +9,7 @@ import pytest
 from web_pages import HTMX, text_of
 
 from learners.services.freshness import mark_dirty
+from learners.services.groups import add_learner
 from recommender.models import Feedback, Slate
 from recommender.services.syllabus import store_first_slate
 
@@ -80,7 +81,7 @@ def test_helpful_is_thanked_without_a_promise(page: Any, alice: Any, group: Any)
     assert Feedback.objects.get(learner=alice).signal == "helpful"
 
 
-def test_feedback_by_script_swaps_the_card_and_waits_for_the_list(
+def test_feedback_by_script_is_confirmed_apart_from_the_list_and_waits_for_it(
     page: Any, alice: Any, group: Any
 ) -> None:
     client = page(alice)
@@ -91,10 +92,36 @@ def test_feedback_by_script_swaps_the_card_and_waits_for_the_list(
         {"signal": "too_hard", "item": "letters-lesson"},
         headers=HTMX,
     )
-    body = text_of(response)
-    assert "Easier things will come." in body
-    assert f"after={slate.pk}" in body
-    assert Feedback.objects.get(learner=alice).signal == "too_hard"
+    # The card keeps its place with buttons that do nothing more; the confirmation goes beside the list.
+    row, noted = text_of(response).split('<div id="noted" hx-swap-oob="innerHTML">')
+    assert row.count("disabled") == 6
+    assert "<form" not in row
+    assert "Noted: “Too hard”" in noted
+    assert "Letters lesson" in noted
+    assert "Easier things will come." in noted
+    assert f"after={slate.pk}" in noted
+    said = Feedback.objects.get(learner=alice)
+    assert said.signal == "too_hard"
+    assert f'value="{said.uid}"' in noted
+
+
+def test_the_confirmation_stays_and_says_that_the_newer_list_is_there(
+    page: Any, alice: Any, group: Any
+) -> None:
+    client = page(alice)
+    client.get("/")
+    old = newest(alice)
+    asked = {**HTMX, "HX-Target": "noted-state"}
+    waiting = client.get("/", {"try": 1, "after": old.pk}, headers=asked)
+    assert 'id="noted-state"' in text_of(waiting)
+    store_first_slate(learner_id=alice.pk)
+    alice.state.refresh_from_db()
+    alice.state.clean_seq = alice.state.dirty_seq
+    alice.state.save()
+    renewed = text_of(client.get("/", {"try": 2, "after": old.pk}, headers=asked))
+    assert 'hx-swap-oob="true">Your list has been updated.' in renewed
+    # Said once: by the confirmation, which is read aloud itself.
+    assert "data-announce" not in renewed
 
 
 def test_the_list_of_one_course_stays_the_list_of_that_course(
@@ -122,7 +149,7 @@ def test_the_list_of_one_course_stays_the_list_of_that_course(
     )
     assert f"course={course}" in text_of(undone)
     plain = client.post(f"/next/{slate.pk}/feedback/", {**data, "signal": "too_easy"})
-    assert plain.headers["Location"] == f"/?course={course}"
+    assert plain.headers["Location"].startswith(f"/?course={course}&noted=")
 
 
 def test_the_page_asks_until_there_is_a_newer_list(page: Any, alice: Any, group: Any) -> None:
@@ -161,10 +188,29 @@ def test_without_script_feedback_leads_back_to_the_list(page: Any, alice: Any, g
         {"signal": "known", "item": "letters-lesson"},
         follow=True,
     )
-    body = text_of(response)
-    assert response.redirect_chain == [("/", 302)]
-    assert "Noted: you know this." in body
-    assert "letters-lesson" not in body
+    said = Feedback.objects.get(learner=alice)
+    assert response.redirect_chain == [(f"/?noted={said.uid}", 302)]
+    listed, noted = text_of(response).split('id="noted"')
+    assert "letters-lesson" not in listed
+    assert "Noted: “I know this”" in noted
+    assert f'value="{said.uid}"' in noted
+
+    undone = client.post("/attention/undo/", {"feedback": said.uid, "place": "next"}, follow=True)
+    assert undone.redirect_chain == [("/", 302)]
+    assert "as if you had never said it" in text_of(undone)
+    assert "letters-lesson" in text_of(undone)
+    # What was taken back is no longer confirmed, whoever goes back to that address.
+    assert "Noted:" not in text_of(client.get("/", {"noted": said.uid}))
+
+
+def test_nobody_reads_what_another_said(page: Any, alice: Any, charlie: Any, group: Any) -> None:
+    client = page(alice)
+    client.get("/")
+    data = {"signal": "known", "item": "letters-lesson"}
+    client.post(f"/next/{newest(alice).pk}/feedback/", data)
+    add_learner(group=group, learner=charlie)
+    uid = Feedback.objects.get(learner=alice).uid
+    assert "Noted:" not in text_of(page(charlie).get("/", {"noted": uid}))
 
 
 @pytest.mark.parametrize("signal", ["", "nice", "too_hard\x00"])

@@ -160,6 +160,9 @@ def test_signing_up_and_in_and_out(page: Any, db: None) -> None:
     assert "Sign out?" in text_of(client.get("/accounts/logout/"))
     client.post("/accounts/logout/")
     assert "Welcome back" in text_of(client.get("/accounts/login/"))
+    form = text_of(client.get("/accounts/login/"))
+    assert form.count("Forgot your password?") == 1
+    assert "User name or email address</label>" in form
     data = {"login": "dora@example.org", "password": password}
     assert client.post("/accounts/login/", data).headers["Location"] == "/"
 

@@ -34,7 +34,7 @@ def test_interrupt_stops_all_of_it(home: Path) -> None:
     assert not [
         path.name
         for path in (home / "run").glob("*.pid")
-        if path.stem in (*PROCESSES, "postgres", "valkey")
+        if path.stem in ("run", *PROCESSES, "postgres", "valkey")
     ]
 
 

@@ -31,6 +31,8 @@ class Supervisor:
 
     def __init__(self, *, home: Path, port: int) -> None:
         self._home, self._port = home, port
+        self._pid_file = home / "run" / "run.pid"
+        self._claim: int | None = None
         self._console = Console()
         self._servers = find_servers()
         self._children: list[Child] = []
@@ -71,14 +73,20 @@ class Supervisor:
         """Refuse a second supervisor on the same home: two would share logs, pid files and schedule."""
         for folder in (self._home, self._home / "run", self._home / "logs"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pid_file = self._home / "run" / "run.pid"
-        descriptor = file_locks.open_lock(pid_file)
-        if not file_locks.try_lock(descriptor):
-            other = pid_file.read_text(encoding="ascii").strip()
-            raise CannotRun(
-                f"Attune already runs from {self._home} (process {other}); set ATTUNE_HOME for a second one",
-                code=2,
-            )
+        pid_file = self._pid_file
+        while True:
+            descriptor = file_locks.open_lock(pid_file)
+            if not file_locks.try_lock(descriptor):
+                other = os.pread(descriptor, 32, 0).decode("ascii").strip()
+                raise CannotRun(
+                    f"Attune already runs from {self._home} (process {other}); set ATTUNE_HOME for a second one",
+                    code=2,
+                )
+            # Whoever stopped in between has deleted the file: a lock on it would keep nobody out.
+            if file_locks.is_current(descriptor, pid_file):
+                break
+            os.close(descriptor)
+        self._claim = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -190,6 +198,9 @@ class Supervisor:
             self._listener.close()
         if self._lease is not None:
             self._lease.release()
+        if self._claim is not None and file_locks.is_current(self._claim, self._pid_file):
+            # Last, and before the lock ends with this process.
+            self._pid_file.unlink()
         if self._children:
             self._console.say("Stopped")
 

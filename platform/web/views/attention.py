@@ -24,6 +24,7 @@ from recommender.services.attention import reset_attention, update_attention
 from recommender.services.feedback import withdraw_feedback
 from web.forms import WeightForm
 from web.requests import PersonRequest
+from web.views.home import list_of
 from web.views.parameters import read_count, read_uuid
 
 TRIES: Final = 12
@@ -94,13 +95,16 @@ def undo(request: PersonRequest) -> HttpResponse:
     except NotFound:
         return _refuse(request, _("You have said no such thing."))
     told = _("Taken back, as if you had never said it.")
-    place = request.POST.get("place")
-    if request.htmx and place in {"next", "item"}:
-        after = read_uuid(request.POST.get("after"))
-        context = {"answer": told, "kind": "undone", "after": after, "tries": 0, "most": TRIES}
-        context["on_item_page"] = place == "item"
-        context["course"] = request.POST.get("course", "")
-        return render(request, "web/_feedback_given.html", context)
+    place, course = request.POST.get("place"), request.POST.get("course", "")
+    if request.htmx and place == "item":
+        return render(request, "web/_feedback_given.html", {"answer": told})
+    if request.htmx and place == "next":
+        context = {"answer": told, "after": read_uuid(request.POST.get("after")), "course": course}
+        context |= {"most": TRIES, "focus": True, "waits": True}
+        return render(request, "web/_noted.html", context)
+    if place == "next":
+        messages.success(request, told)
+        return redirect(list_of(course))
     return _answer(request, told)
 
 

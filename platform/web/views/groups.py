@@ -77,8 +77,12 @@ def change_code(request: PersonRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
-    """Assign, pin or ban: from the form, or with one press beside a struggling learner."""
+    """Assign, pin or ban: from the form, or with one press beside a struggling learner.
+
+    From a learner's own page the answer is that page's: her rules, and a form that names her again.
+    """
     group = find_group(request, pk)
+    page_of = _find_page_of(request, group)
     form = RuleForm(request.POST, group=group)
     said, given = "", None
     if form.is_valid():
@@ -98,16 +102,17 @@ def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
         else:
             said = _("In force. Their lists follow within seconds.")
             given = data["concept"] or data["item"]
-            form = RuleForm(group=group)
+            form = _fresh_rule_form(group, page_of)
     if request.htmx and "brief" in request.POST:
         told = {"said": said, "given": given, "errors": form.errors}
         return render(request, "web/_rule_given.html", told)
-    context = {"group": group, "rules": _rules(group), "rule_form": form, "said": said}
+    context = {"group": group, "rule_form": form, "said": said}
     if request.htmx:
+        context |= {"rules": list_rules(group, page_of), "page_of": page_of}
         return render(request, "web/_group_rules.html", context)
     if said:
         messages.success(request, said)
-        return redirect("web:group", group.pk)
+        return _go_back(group, page_of)
     return render(request, "web/group.html", {**_context(group), **context}, status=422)
 
 
@@ -116,8 +121,16 @@ def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
 def withdraw_rule(request: PersonRequest, pk: int, rule: int) -> HttpResponse:
     group = find_group(request, pk)
     rules.withdraw_assignment(assignment=get_object_or_404(Assignment, pk=rule, group=group))
-    context = {"rules": _rules(group), "rule_form": RuleForm(group=group)}
-    return _answer(request, group, "web/_group_rules.html", _("Withdrawn."), **context)
+    page_of = _find_page_of(request, group)
+    if not request.htmx:
+        messages.success(request, _("Withdrawn."))
+        return _go_back(group, page_of)
+    context = {"group": group, "said": _("Withdrawn."), "page_of": page_of}
+    context |= {
+        "rules": list_rules(group, page_of),
+        "rule_form": _fresh_rule_form(group, page_of),
+    }
+    return render(request, "web/_group_rules.html", context)
 
 
 @login_required
@@ -173,6 +186,21 @@ def _find_member(group: Group, pk: str) -> User:
     return get_object_or_404(group.learners.all(), pk=known)
 
 
+def _find_page_of(request: PersonRequest, group: Group) -> User | None:
+    """The learner on whose page a rule was given or withdrawn; None on the group's."""
+    return _find_member(group, request.POST["page_of"]) if "page_of" in request.POST else None
+
+
+def _fresh_rule_form(group: Group, page_of: User | None) -> RuleForm:
+    return RuleForm(group=group, initial={"learners": [page_of.pk]} if page_of else None)
+
+
+def _go_back(group: Group, page_of: User | None) -> HttpResponse:
+    if page_of is not None:
+        return redirect("web:learner", group.pk, page_of.pk)
+    return redirect("web:group", group.pk)
+
+
 def _context(group: Group, form: FindForm | None = None) -> dict[str, Any]:
     form = form or FindForm({})
     context = _members(group, form)
@@ -181,7 +209,7 @@ def _context(group: Group, form: FindForm | None = None) -> dict[str, Any]:
         **context,
         # Whoever looks for somebody sees the list first.
         "helped": None if form.as_query() else _list_helped(group, members),
-        "rules": _rules(group),
+        "rules": list_rules(group),
         "rule_form": RuleForm(group=group),
         "member_form": MemberForm(),
         "course_form": CourseForm(group=group),
@@ -215,12 +243,12 @@ def _members(group: Group, form: FindForm) -> dict[str, Any]:
     }
 
 
-def _rules(group: Group) -> Any:
-    return (
-        group.assignments.in_force()
-        .select_related("concept", "teacher")
-        .prefetch_related("items", "learners")
-    )
+def list_rules(group: Group, learner: User | None = None) -> Any:
+    """The group's rules in force, or only those that reach one learner of it."""
+    found = group.assignments.in_force()
+    if learner is not None:
+        found = found.reaching(learner.pk)
+    return found.select_related("concept", "teacher").prefetch_related("items", "learners")
 
 
 def _answer(

@@ -1,6 +1,6 @@
 """`/`: what each person needs first. Learners: Next. Teachers: their groups. Operators: the state of things."""
 
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -24,6 +24,9 @@ from web.views.parameters import read_count, read_uuid
 TRIES: Final = 12
 """How often the page asks for the newer list before it stops: about twenty seconds in all."""
 
+NOTED_STATE: Final = "noted-state"
+"""The id of the line in the confirmation that says whether the newer list is there."""
+
 SIGNALS: Final = [
     (Feedback.Signal.HELPFUL, gettext_lazy("Helpful")),
     (Feedback.Signal.NOT_HELPFUL, gettext_lazy("Not helpful")),
@@ -33,12 +36,12 @@ SIGNALS: Final = [
     (Feedback.Signal.KNOWN, gettext_lazy("I know this")),
 ]
 ANSWERS: Final = {
-    Feedback.Signal.HELPFUL: gettext_lazy("Thank you. It is good to know that this helped."),
-    Feedback.Signal.NOT_HELPFUL: gettext_lazy("Thank you. We'll remember that this didn't help."),
-    Feedback.Signal.TOO_EASY: gettext_lazy("Thank you. Harder things will come."),
-    Feedback.Signal.TOO_HARD: gettext_lazy("Thank you. Easier things will come."),
-    Feedback.Signal.NOT_NOW: gettext_lazy("All right, not today."),
-    Feedback.Signal.KNOWN: gettext_lazy("Noted: you know this. You won't see it here again."),
+    Feedback.Signal.HELPFUL: gettext_lazy("It is good to know that this helped."),
+    Feedback.Signal.NOT_HELPFUL: gettext_lazy("We'll remember that this didn't help."),
+    Feedback.Signal.TOO_EASY: gettext_lazy("Harder things will come."),
+    Feedback.Signal.TOO_HARD: gettext_lazy("Easier things will come."),
+    Feedback.Signal.NOT_NOW: gettext_lazy("It won't come up for a day."),
+    Feedback.Signal.KNOWN: gettext_lazy("You won't see it here again."),
 }
 
 
@@ -56,39 +59,34 @@ def show_home(request: PageRequest) -> HttpResponse:
 
 def _show_next(request: PersonRequest) -> HttpResponse:
     page = read_next_page(learner=request.user, course_slug=request.GET.get("course", ""))
-    context = {"page": page, "signals": SIGNALS, "tries": 0}
+    context = {"page": page, "signals": SIGNALS, "most": TRIES}
     if page is None:
         return render(request, "web/next_empty.html")
     if not request.htmx or "try" not in request.GET:
+        context["noted"] = _find_noted(request)
         return render(request, "web/next.html", context)
     # The page waits for a newer list than the one it shows.
     shown = read_uuid(request.GET.get("after"))
     tries = read_count(request.GET.get("try"), most=TRIES) + 1
+    # The confirmation of what she said tells, where it stands, that the newer list is there.
+    context["place"] = NOTED_STATE if request.htmx.target == NOTED_STATE else ""
     if page.slate != shown and not page.stale:
         response = render(request, "web/_next_list.html", {**context, "renewed": True})
         response["HX-Retarget"], response["HX-Reswap"] = "#next-list", "outerHTML"
         return response
-    return render(
-        request,
-        "web/_next_wait.html",
-        {
-            "after": shown or page.slate,
-            "course": page.course.slug if page.course else "",
-            "tries": tries,
-            "most": TRIES,
-        },
-    )
+    context |= {"after": shown or page.slate, "tries": tries}
+    context["course"] = page.course.slug if page.course else ""
+    return render(request, "web/_next_wait.html", context)
 
 
 @login_required
 @require_POST
 def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
-    """One press: stored, acknowledged in the card's place, and the page waits for the list that follows."""
+    """One press: stored and confirmed apart from the list, which stays until the list that follows takes its place."""
     signal, slug = request.POST.get("signal", ""), request.POST.get("item", "")
     if signal not in Feedback.Signal.values:
         return HttpResponse(_("Unknown feedback."), status=400)
     course = request.POST.get("course", "")
-    feedback = None
     try:
         feedback = record_feedback(
             learner_id=request.user.pk,
@@ -99,19 +97,44 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
         )
     except (NotFound, ValidationError):
         # The slate has been overwritten since the page was opened, or the form was made up.
-        answer, kind = _("This list is no longer the newest. Here it is again."), "outdated"
+        told: dict[str, Any] = {
+            "answer": _("This list is no longer the newest. Here it is again."),
+            "feedback": None,
+        }
     else:
-        answer, kind = str(ANSWERS[Feedback.Signal(signal)]), "given"
+        told = describe_feedback(feedback)
     if request.htmx:
-        context = {"answer": answer, "kind": kind, "after": slate, "tries": 0, "most": TRIES}
-        context["feedback"] = feedback
-        context["course"] = course
-        context["on_item_page"] = request.POST.get("place") == "item"
-        return render(request, "web/_feedback_given.html", context)
-    messages.success(request, answer)
-    return redirect(_list_of(course))
+        context = {**told, "given": signal, "signals": SIGNALS, "course": course}
+        context |= {"after": slate, "most": TRIES}
+        on_item_page = request.POST.get("place") == "item"
+        template = "web/_feedback_given.html" if on_item_page else "web/_feedback_taken.html"
+        return render(request, template, context)
+    if told["feedback"] is None:
+        messages.info(request, told["answer"])
+        return redirect(list_of(course))
+    return redirect(list_of(course, noted=told["feedback"].uid))
 
 
-def _list_of(course: str) -> str:
+def describe_feedback(feedback: Feedback) -> dict[str, Any]:
+    """What the confirmation of it shows: `feedback`, its `label`, the `title` of the item and the `answer`."""
+    signal = Feedback.Signal(feedback.signal)
+    return {
+        "feedback": feedback,
+        "label": dict(SIGNALS)[signal],
+        "title": feedback.item.title,
+        "answer": ANSWERS[signal],
+    }
+
+
+def list_of(course: str, **more: Any) -> str:
     """The address of the list that she looked at: of one course, or of all."""
-    return reverse("web:home", query={"course": course} if course else None)
+    query = {**({"course": course} if course else {}), **more}
+    return reverse("web:home", query=query or None)
+
+
+def _find_noted(request: PersonRequest) -> dict[str, Any] | None:
+    """What she said just now, where a page without a script comes back from saying it."""
+    uid = read_uuid(request.GET.get("noted"))
+    said = Feedback.objects.filter(learner=request.user, uid=uid, withdrawn_at=None)
+    feedback = said.select_related("item").first() if uid else None
+    return describe_feedback(feedback) if feedback else None

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from content.models import Item
-from learners.models import Assignment
 from learners.selectors import read_activity, summarise_progress
 from recommender.selectors.attention_view import describe_attention
 from recommender.selectors.recommendations import (
@@ -22,7 +21,7 @@ from web.activity import tell_activity
 from web.assigned import find_assigned, mark_assigned
 from web.forms import RuleForm
 from web.requests import PersonRequest
-from web.views.groups import find_group
+from web.views.groups import find_group, list_rules
 
 COUNTING = 6
 WORST = 5
@@ -63,11 +62,8 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         ),
         "attention": attention,
         "counting": attention.features[:COUNTING],
-        "rules": Assignment.objects.in_force()
-        .filter(group=group)
-        .reaching(person.pk)
-        .select_related("concept")
-        .prefetch_related("items", "learners"),
+        "rules": list_rules(group, person),
+        "page_of": person,
         "rule_form": RuleForm(group=group, initial={"learners": [person.pk]}),
     }
     return render(request, "web/learner.html", context)

@@ -42,6 +42,15 @@
     setTimeout(() => (label.textContent = before), 2000);
   });
 
+  // What is closed stays in the page, hidden: it may still wait for the list that follows.
+  document.addEventListener("click", (event) => {
+    const closer = event.target.closest("[data-dismiss]");
+    if (!closer) return;
+    event.preventDefault();
+    closer.closest(closer.dataset.dismiss).hidden = true;
+    document.querySelector(closer.dataset.then)?.focus({ preventScroll: true });
+  });
+
   // Of a line of courses that is pushed aside, the one that is chosen is in sight.
   document
     .querySelector(".course-filter [aria-current]")
