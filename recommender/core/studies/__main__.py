@@ -13,7 +13,9 @@ from recommender.core.errors import CoreError
 from recommender.core.measure_common import progress_bar
 from recommender.core.studies import (
     ablation,
+    calibration,
     cold_start,
+    faithfulness,
     quantisation,
     robustness,
     scale,
@@ -30,6 +32,8 @@ STUDIES = {
     "success": (success.run, "predicted success: seeds, calibration, exercises without answers"),
     "speed": (speed.run, "what scoring costs, up to a million items"),
     "quantisation": (quantisation.run, "what int8 weights and fewer heads would cost and gain"),
+    "calibration": (calibration.run, "attention gone wrong: who notices, and what repairs it"),
+    "faithfulness": (faithfulness.run, "whether the events that reasons name are those that count"),
     "ablation": (ablation.run, "what each part is worth, on validation"),
 }
 
@@ -46,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study.add_argument(
             "--seed", type=int, action="append", help="repeatable for `seeds` and `success`"
         )
+        if name in ("calibration", "faithfulness"):
+            study.add_argument(
+                "--version", type=Path, metavar="DIR", help="use this version, trained on DATA_DIR"
+            )
         study.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     text = "what training costs up to 100 million generated interactions"
     studies.add_parser("scale", help=text, description=text)
@@ -65,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 ),
                 device=options.device,
                 bar=bar,
+                version=getattr(options, "version", None),
             )
             text = STUDIES[options.study][0](bench)
     except (CoreError, OSError, ValueError) as error:

@@ -41,6 +41,7 @@ class Workbench:
     seeds: tuple[int, ...]
     device: str
     bar: Bar
+    version: Path | None = None  # trained on this folder before, for studies of one version
 
     @classmethod
     def open(
@@ -52,11 +53,12 @@ class Workbench:
         device: str,
         bar: Bar,
         epochs: int | None = None,
+        version: Path | None = None,
     ) -> Workbench:
         """Raises BadDataError where the folder cannot be used."""
         data = read_folder(folder)
         catalogue, how = encode_texts(data, ENCODING_MINUTES, bar)
-        return cls(data, catalogue, how, minutes, epochs, seeds, device, bar)
+        return cls(data, catalogue, how, minutes, epochs, seeds, device, bar, version)
 
     def config(self, seed: int | None = None) -> TrainConfig:
         """Settings of a run within the study's bounds."""
@@ -95,6 +97,12 @@ class Workbench:
                 weights=weights,
             )
             return Recommender.load(folder, device=self.device).bind(catalogue), result
+
+    def one(self, log: EventLog, protocol: Protocol) -> BoundRecommender:
+        """The version given, or one trained now. Raises CoreError where the given one does not fit."""
+        if self.version is None:
+            return self.fit(log, protocol)[0]
+        return Recommender.load(self.version, device=self.device).bind(self.catalogue)
 
     def weights(self, log: EventLog, protocol: Protocol) -> ItemWeights:
         """Item-to-item weights of the training rows, for several runs on the same ones."""

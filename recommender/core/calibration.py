@@ -1,0 +1,161 @@
+"""Calibration: what healthy attention of one version looks like, who is off it, and what is done.
+
+Fitted on the learners that the version was trained on; see `attention_statistics` for what is looked at,
+`detectors` for what judges, `attention_repair` for what repairs. A `Watch` over it sees the attention on
+its way to the scores: statistics, verdict and repair cost no second pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recommender.core import attention_faults as faults
+from recommender.core.attention_repair import adapt_temperature, prior_over, weighted_average
+from recommender.core.attention_statistics import (
+    MIN_EVENTS,
+    Histories,
+    entropy,
+    how_usual,
+    names,
+    statistics,
+)
+from recommender.core.detectors import Autoencoder, Exposed, RobustDistance, Standard
+from recommender.core.features import Adjust, Batch
+from recommender.core.serving import BoundRecommender
+
+AVERAGE, TEMPERATURE = "average", "temperature"
+REPAIRS = (AVERAGE, TEMPERATURE)
+DETECTORS = ("autoencoder", "robust distance", "exposed")
+
+
+class Calibration(nn.Module):
+    """The reference of one version: healthy statistics, the detector that is kept, both repairs' aims."""
+
+    def __init__(self, heads: int, positions: int, knots: int, detector: str) -> None:
+        super().__init__()
+        columns = len(names(heads))
+        self.kept = detector
+        self.standard = Standard(knots, columns)
+        self.detector: nn.Module = {
+            "autoencoder": Autoencoder, "robust distance": RobustDistance, "exposed": Exposed,
+        }[detector](columns)  # fmt: skip
+        self.register_buffer("threshold", torch.zeros(()))
+        self.register_buffer("positions", torch.zeros(heads, positions))
+        self.register_buffer("low", torch.zeros(knots, heads))
+        self.register_buffer("high", torch.zeros(knots, heads))
+        self.threshold: Tensor  # of the score, above which one healthy learner in a hundred is
+        self.positions: (
+            Tensor  # [H, 1 + P] mean mass on the beginning, the last event, the one before
+        )
+        self.low: Tensor  # [K, H] healthy entropy as a part of that of equal shares
+        self.high: Tensor
+
+    def score(self, found: Tensor, length: Tensor) -> Tensor:
+        """[B] how anomalous statistics [B, S] after `length` [B] events are."""
+        out: Tensor = self.detector(self.standard(found, length))
+        return out
+
+    def healthy_entropy(self, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest entropy [B, H] in nats after so many events [B]."""
+        weight = self.standard.at(length)
+        equal = (length.float() + 1).log()[:, None]
+        return weight @ self.low * equal, weight @ self.high * equal
+
+    def repair(self, logits: Tensor, length: Tensor, how: str) -> Tensor:
+        """Repaired logits [B, H, T]. Raises ValueError for an unknown repair."""
+        if how == AVERAGE:
+            return weighted_average(logits, prior_over(self.positions, length, logits.shape[2]))
+        if how == TEMPERATURE:
+            return adapt_temperature(logits, *self.healthy_entropy(length))
+        raise ValueError(f"repair must be one of {', '.join(REPAIRS)}")
+
+    def config(self) -> dict[str, object]:
+        """What `read` needs beside the tensors, for a manifest."""
+        heads, positions = self.positions.shape
+        return {"heads": heads, "positions": positions, "knots": len(self.low), "kept": self.kept}
+
+    @classmethod
+    def read(cls, config: Mapping[str, object], tensors: dict[str, Tensor]) -> Calibration:
+        """What `config` and `state_dict` gave. Raises ValueError where they do not fit each other."""
+        sizes = [config.get(name) for name in ("heads", "positions", "knots")]
+        if config.get("kept") not in DETECTORS or not all(
+            isinstance(size, int) and size > 0 for size in sizes
+        ):
+            raise ValueError("calibration: not the fields that are known here")
+        own = cls(*sizes, str(config["kept"]))  # type: ignore[arg-type]
+        try:
+            own.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ValueError(f"calibration: {error}") from error
+        return own.eval().requires_grad_(False)
+
+
+class Watcher:
+    """Looks at the attention of all learners of one log while they are scored.
+
+    `repaired` [N] says for whom an anomaly is repaired, `how`; nobody, where it is None. `fault` breaks
+    logits before anything looks at them, for tests of what follows.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration,
+        bound: BoundRecommender,
+        learners: int,
+        *,
+        how: str = AVERAGE,
+        repaired: NDArray[np.bool_] | None = None,
+        fault: tuple[str, float] | None = None,
+        seed: int = 0,
+        usual: Tensor | None = None,
+    ) -> None:
+        self.calibration, self.bound = calibration.to(bound.device), bound
+        self.how, self.repaired = how, repaired
+        self.fault, self.seed = fault, seed
+        self.usual = how_usual(bound) if usual is None else usual
+        columns = len(names(bound.model.config.heads))
+        self.statistics = np.full((learners, columns), np.nan, dtype=np.float16)
+        self.score = np.full(learners, np.nan, dtype=np.float32)
+        self.effective = np.full(learners, np.nan, dtype=np.float16)
+
+    @property
+    def anomalous(self) -> NDArray[np.bool_]:
+        """[N] false, too, where there are too few events to tell."""
+        return np.asarray(self.score > float(self.calibration.threshold))
+
+    def __call__(self, rows: slice, batch: Batch) -> Adjust:
+        decided: list[Tensor] = []  # which learners of the batch are repaired
+
+        def adjust(logits: Tensor) -> Tensor:
+            if self.fault is not None:
+                rng = np.random.default_rng((self.seed, rows.start))
+                logits = faults.break_logits(logits, *self.fault, batch, rng)
+            if not decided:  # an explanation later gets the same repair
+                decided.append(self._judge(rows, batch, logits))
+            (chosen,) = decided
+            if not len(chosen):
+                return logits
+            fixed = self.calibration.repair(logits[chosen], batch.length[chosen], self.how)
+            return logits.index_copy(0, chosen, fixed)
+
+        return adjust
+
+    def _judge(self, rows: slice, batch: Batch, logits: Tensor) -> Tensor:
+        alpha = logits.softmax(-1)
+        found = statistics(alpha, Histories.of(batch, self.bound.vectors, self.usual))
+        score = self.calibration.score(found, batch.length)
+        enough = batch.length >= MIN_EVENTS
+        anomalous = enough & (score > self.calibration.threshold)
+        told = enough.cpu().numpy()
+        self.statistics[rows][told] = found[enough].cpu().numpy()
+        self.score[rows][told] = score[enough].cpu().numpy()
+        self.effective[rows][told] = entropy(alpha[enough]).mean(1).exp().cpu().numpy()
+        if self.repaired is None:
+            return torch.zeros(0, dtype=torch.long, device=logits.device)
+        hers = torch.from_numpy(self.repaired[rows]).to(anomalous.device)
+        return (anomalous & hers).nonzero()[:, 0]
