@@ -319,6 +319,19 @@ class Feedback(models.Model):
     item = models.ForeignKey(
         Item, verbose_name=_("item"), on_delete=models.CASCADE, related_name="feedback"
     )
+    slate_uid = models.UUIDField(
+        _("slate id"), null=True, help_text=_("Stays when the slate has been pruned.")
+    )
+    list_success = models.FloatField(
+        _("predicted success of the list"),
+        null=True,
+        help_text=_("Mean of the first five of the slate, where it was predicted."),
+    )
+    course_success = models.FloatField(
+        _("predicted success of the course"),
+        null=True,
+        help_text=_("The same of the first five of the item's course."),
+    )
     signal = models.CharField(_("signal"), max_length=12, choices=Signal.choices)
     comment = models.TextField(_("comment"), blank=True, max_length=2000)
     received_at = models.DateTimeField(_("received"), auto_now_add=True)

@@ -14,6 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.difficulty import Difficulty, ListSaid, step_back
+
 REST: Final = timedelta(days=1)
 """What was completed isn't offered again before this, whatever the reason."""
 FIRST_REVIEW: Final = timedelta(days=7)
@@ -21,6 +23,8 @@ LONGEST_REVIEW: Final = timedelta(days=96)
 WRONG_IN_A_ROW: Final = 3
 """So many wrong answers on a concept, without a right one since, and she is failing at it."""
 CONCEPTS_HELPED: Final = 3
+TAUGHT: Final = 0.5
+"""So much of a lesson's typical attention time counts as having met what it teaches, though she didn't finish it."""
 REMEDIES: Final = 2
 """At a time so many failing concepts are helped with, each with so many items: a list of remedies is no list."""
 
@@ -38,6 +42,7 @@ class Outline:
     order: NDArray[np.float64]  # [V] place in the order of its course
     gradable: NDArray[np.bool_]  # [V]
     published: NDArray[np.bool_]  # [V]
+    seconds: NDArray[np.float64]  # [V] typical attention, 0 = not known
     concept_ids: tuple[int, ...]  # C
     teaches: tuple[NDArray[np.int64], NDArray[np.int64]]
     needs: tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -88,6 +93,7 @@ class Progress:
     item: int
     completed_at: datetime | None
     right: int
+    seconds: float = 0.0  # of attention, in all
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class Situation:
     known: frozenset[int] = frozenset()
     not_now: frozenset[int] = frozenset()
     target_success: float = 0.7
+    difficulties: tuple[Difficulty, ...] = ()  # one an item
+    list_said: ListSaid | None = None
     progress: tuple[Progress, ...] = ()
     answers: tuple[Answer, ...] = ()  # oldest first
 
@@ -135,6 +143,8 @@ class Standing:
     pinned: NDArray[np.bool_]  # [V] by a teacher
     review: NDArray[np.bool_]  # [V] completed before and due again
     teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
+    declined: NDArray[np.float64]  # [V] 0..1, called too hard or too easy by her
+    scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
     remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
     introduces: Mapping[int, int] = field(default_factory=dict)  # concept index by row
 
@@ -156,6 +166,8 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
 
     What is taught should come before what is asked, though nothing is blocked by it: see `_find_introductions`. Only
     what asks about several concepts, of which one builds on the other, misses what the introduction to each still misses.
+
+    What she called too hard or too easy steps back, and what helps with it comes forward: see `difficulty.step_back`.
     """
     enrolled = np.isin(outline.course_ids, list(situation.courses))
     offered = outline.published & enrolled & ~outline.mask(situation.banned)
@@ -188,8 +200,9 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         remedial[row] = remedy.weigh(gradable=bool(outline.gradable[row]))
     open_again = completed & (due | (remedial > 0))
     eligible = offered & ~hidden & (~completed | open_again)
-    teach_first, introduces, missing = _find_introductions(
-        outline, situation, eligible=eligible, missing=missing, known=known
+    declined, scaffold = step_back(outline, situation, eligible & (missing == 0), now=now)
+    teach_first, introduces, missing, declined = _find_introductions(
+        outline, situation, eligible=eligible, missing=missing, known=known, declined=declined
     )
     return Standing(
         eligible=eligible,
@@ -199,6 +212,8 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         pinned=outline.mask(situation.pinned),
         review=open_again,
         teach_first=teach_first,
+        declined=declined,
+        scaffold=scaffold,
         remedies=remedies,
         introduces=introduces,
     )
@@ -267,13 +282,16 @@ def _find_introductions(
     eligible: NDArray[np.bool_],
     missing: NDArray[np.int64],
     known: NDArray[np.bool_],
-) -> tuple[NDArray[np.int8], dict[int, int], NDArray[np.int64]]:
-    """What should come first for each concept that is new to her: `teach_first`, `introduces` and `missing` of her Standing.
+    declined: NDArray[np.float64],
+) -> tuple[NDArray[np.int8], dict[int, int], NDArray[np.int64], NDArray[np.float64]]:
+    """What should come first for each concept new to her: `teach_first`, `introduces`, `missing`, `declined` of her Standing.
 
-    New is a concept on which she has met nothing that teaches it (lesson, video, reading), answered nothing right and
-    marked nothing as known, while both something that teaches it and something that asks about it are open to her.
-    Introduced it is by the first of what teaches it in the order of the course: a reading at the end that goes over many
-    concepts teaches what it would need, lacks nothing, and is no beginning.
+    New is a concept of which she has been taught nothing, on which she answered nothing right and of which she marked
+    nothing as known, while both something that teaches it (lesson, video, reading) and something that asks about it are
+    open to her. She has been taught by what she completed, gave half of its typical attention time, or called too easy;
+    to open it is not enough. Introduced it is by the first of what teaches it in the order of the course, of what is not
+    too hard for her if there is any: a reading at the end that goes over many concepts teaches what it would need, lacks
+    nothing, and is no beginning. Where the introduction steps back, what asks about it does, too.
     """
     rows, concepts = outline.teaches
     width = len(outline.concept_ids)
@@ -282,7 +300,7 @@ def _find_introductions(
         return np.bincount(concepts[items[rows]], minlength=width) > 0
 
     teaches = ~outline.gradable
-    met = outline.mask(entry.item for entry in situation.progress) & teaches
+    met = _taught(outline, situation)
     right = outline.mask(
         [entry.item for entry in situation.progress if entry.right]
         + [answer.item for answer in situation.answers if answer.right]
@@ -290,7 +308,7 @@ def _find_introductions(
     new = touched(eligible & teaches) & touched(eligible & ~teaches) & ~touched(met | right | known)
     lessons = np.flatnonzero(new[concepts] & (eligible & teaches)[rows])
     row, concept = rows[lessons], concepts[lessons]
-    order = np.lexsort((row, outline.order[row], concept))
+    order = np.lexsort((row, outline.order[row], declined[row] > 0, concept))
     _, first = np.unique(concept[order], return_index=True)
     first = order[first]
     introduces: dict[int, int] = {}
@@ -301,10 +319,24 @@ def _find_introductions(
     still[concept[first]] = missing[row[first]]
     missing = missing.copy()
     np.maximum.at(missing, rows[asks], still[concepts[asks]])
+    back = np.zeros(width)
+    back[concept[first]] = declined[row[first]]
+    declined = declined.copy()
+    np.maximum.at(declined, rows[asks], back[concepts[asks]])
     column = np.zeros(outline.rows, dtype=np.int8)
     column[rows[asks]] = -1
     column[list(introduces)] = 1
-    return column, introduces, missing
+    return column, introduces, missing, declined
+
+
+def _taught(outline: Outline, situation: Situation) -> NDArray[np.bool_]:
+    """[V] what teaches and has done so, or need not."""
+    found = outline.mask(said.item for said in situation.difficulties if not said.hard)
+    for entry in situation.progress:
+        row = outline.row_of.get(entry.item, 0)
+        long = outline.seconds[row]
+        found[row] |= bool(entry.completed_at or (long and entry.seconds >= TAUGHT * long))
+    return found & ~outline.gradable
 
 
 def _find_remedies(

@@ -15,7 +15,8 @@ def fold_target(signals: Iterable[str]) -> float:
     """Return the target P(correct) after `signals`, in the order in which they were received.
 
     "Too hard" asks for more certain success, "too easy" for less; every step stays within [0.5, 0.9], so that after many
-    of one kind the first of the other kind already counts. Other signals don't move it.
+    of one kind the first of the other kind already counts. Other signals don't move it. Which presses count as one is
+    the ledger's to say (`selectors.ledger`).
     """
     target = START
     for signal in signals:

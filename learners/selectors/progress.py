@@ -53,6 +53,7 @@ class ProgressRow(NamedTuple):
     right: int
     last_right: bool | None
     wrong_streak: int
+    seconds: float  # of attention, in all
 
 
 class Struggle(NamedTuple):

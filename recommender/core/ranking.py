@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+SPAN = 6.0
+"""So many units of log-probability make up the range of affinity."""
 Similarity = Callable[[NDArray[np.int64]], Floats]
 """Items [n] -> similarities [n, n] between 0 and 1, for diversification."""
 
@@ -23,7 +25,9 @@ class RankingConfig:
     Affinity lies in 0..1 and practice in -1..1 before their weights, so the weight of `remedial` lifts
     above all of both, and that of `assigned` above everything. `teach_first` parts a lesson from the
     exercises that it introduces by twice its weight: a little more than the best practice, affinity and
-    variety can make up for together (1.5, 1 and 0.18), and less than a remedy or a teacher's wish.
+    variety can make up for together (1.5, 1 and 0.18), and less than a remedy or a teacher's wish. The
+    weight of `level` takes an exercise behind all lessons and behind exercises on its right side, that of
+    `declined` an item behind these, too; remedies and a teacher's wishes stay above.
     """
 
     target_success: float = 0.7
@@ -39,6 +43,11 @@ class RankingConfig:
     practice_width: float = 0.3
     practice_unknown: float = 0.5
     teach_first: float = 1.35
+    declined: float = 7.0
+    scaffold: float = 1.5
+    level: float = 6.0
+    level_step: float = 0.05
+    level_rank: int = 5
     remedial: float = 8.0
     assigned: float = 20.0
 
@@ -66,9 +75,32 @@ class Candidates:
     teach_first: NDArray[
         np.int8
     ]  # 1 introduces a concept, -1 asks about one not introduced, else 0
+    declined: Floats  # 0..1, by the learner, as too hard or too easy
+    scaffold: Floats  # 0..1 where it teaches what an item that was too hard needs
     syllabus: Floats  # position in the course, rising
     success: Floats  # P(correct), NaN = unknown or not an exercise
     affinity: Floats  # log-probabilities, any scale; not read by `syllabus`
+    reweighting: Floats  # what feedback adds to them, in the same unit; 0 = nothing
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the next list is measured by: the predicted success of the one that was too hard, or too easy."""
+
+    success: Floats  # [V] P(correct) that exercises should exceed, or stay below
+    easier: bool  # exceed
+    strength: float  # 1 = said just now, fading to 0
+
+    def meets(self, success: Floats, pool: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """[n] whether exercises of these P(correct) are on the right side; without a prediction: no."""
+        past = success - self.success[pool]
+        return np.isfinite(success) & ((past >= 0) if self.easier else (past <= 0))
+
+    def aim(self, target: float, step: float, pool: NDArray[np.int64]) -> Floats:
+        """[n] the target, as far as it falls short of a step beyond this level moved there."""
+        short = self.success[pool] + (step if self.easier else -step) - target
+        short = np.maximum(short, 0.0) if self.easier else np.minimum(short, 0.0)
+        return np.clip(target + self.strength * short, 0.05, 0.95)
 
 
 @dataclass(frozen=True)
@@ -90,7 +122,9 @@ class Ranking:
     exploration: Exploration | None = None
 
 
-def practice_value(success: Floats, target: float, width: float, unknown: float = 0.5) -> Floats:
+def practice_value(
+    success: Floats, target: Floats | float, width: float, unknown: float = 0.5
+) -> Floats:
     """How much practising teaches at this P(correct): 1 at the target, 0 at `width` from it, at least -1.
 
     The zone of proximal development (Vygotsky, 1978): too easy and too hard teach little; practice was
@@ -111,18 +145,23 @@ def rank(
     rng: np.random.Generator,
     explore: bool,
     similarity: Similarity | None = None,
+    level: Level | None = None,
 ) -> Ranking:
     """The slate of a learner with a history.
 
     Assigned items come first among those whose prerequisites are met; an item with missing
     prerequisites never stands above one without. `target_success` is the learner's own target.
+
+    With a `level`, exercises on its wrong side stand behind, and the best one on its right side that she is
+    ready for is among the first `config.level_rank`: so the mean P(correct) of the exercises there is past
+    the level, unless a teacher or a failing concept calls for others, or there is none past it.
     The first `config.top` by utility, then what is needed for `config.per_course` of each course.
     """
     pool = np.flatnonzero(candidates.eligible)
     if not len(pool):
         return Ranking(pool, np.zeros(0))
     target = config.target_success if target_success is None else target_success
-    terms = _terms(candidates, pool, config, target)
+    terms = _terms(candidates, pool, config, target, level)
     utility = np.sum(list(terms.values()), axis=0)
     missing = candidates.missing_prerequisites[pool]
     order = np.lexsort((candidates.syllabus[pool], -utility, missing))
@@ -130,11 +169,14 @@ def rank(
     if similarity is not None:
         rule = np.stack([missing, -terms["assigned"], -terms["remedial"]], axis=1)
         order, penalty = _diversify(order, pool, utility, rule, config, similarity)
+    if level is not None:
+        order = _promote_exercise(order, pool, candidates, level, config)
     order = _promote_remedy(order, candidates.remedial[pool], missing)
     chosen = _with_courses(order, candidates.course[pool], config)
     exploration = None
     if explore:
-        chosen, exploration = _explore(chosen, pool, candidates, config, rng)
+        held = (terms["declined"] < 0) | (terms["level"] < 0)
+        chosen, exploration = _explore(chosen, pool, held, candidates, config, rng)
     terms["diversity"] = penalty
     kept = {name: values[chosen] for name, values in terms.items()}
     return Ranking(pool[chosen], (utility + penalty)[chosen], kept, exploration)
@@ -162,7 +204,11 @@ def syllabus(candidates: Candidates, *, config: RankingConfig) -> Ranking:
 
 
 def _terms(
-    candidates: Candidates, pool: NDArray[np.int64], config: RankingConfig, target: float
+    candidates: Candidates,
+    pool: NDArray[np.int64],
+    config: RankingConfig,
+    target: float,
+    level: Level | None,
 ) -> dict[str, Floats]:
     """Each term [n] of the candidates in the pool, weighted.
 
@@ -171,17 +217,29 @@ def _terms(
     (the expertise reversal effect: Kalyuga et al., 2003). So it is a constant for each item, which
     leaves the order among exercises to `practice`, and ends for a concept with the first look at what
     teaches it or the first right answer.
+
+    `reweighting` is in the unit of affinity, but neither scaled by the best candidate's nor cut off where
+    affinity is: it acts alike on whatever it is about.
     """
+    success = candidates.success[pool].astype(np.float64)
     value = practice_value(
-        candidates.success[pool].astype(np.float64),
-        target,
+        success,
+        target if level is None else level.aim(target, config.level_step, pool),
         config.practice_width,
         config.practice_unknown,
     )
+    behind = np.zeros(len(pool))
+    if level is not None:
+        behind[np.isfinite(success) & ~level.meets(success, pool)] = -level.strength
+    added = candidates.reweighting[pool].astype(np.float64)
     return {
         "affinity": config.affinity * _scaled(candidates.affinity[pool].astype(np.float64)),
+        "reweighting": config.affinity * added / SPAN,
         "practice": config.practice * value,
         "teach_first": config.teach_first * candidates.teach_first[pool].astype(np.float64),
+        "declined": -config.declined * candidates.declined[pool].astype(np.float64),
+        "scaffold": config.scaffold * candidates.scaffold[pool].astype(np.float64),
+        "level": config.level * behind,
         "remedial": config.remedial * candidates.remedial[pool].astype(np.float64),
         "assigned": config.assigned * candidates.assigned[pool].astype(np.float64),
         "prerequisites": -candidates.missing_prerequisites[pool].astype(np.float64),
@@ -189,12 +247,12 @@ def _terms(
 
 
 def _scaled(affinity: Floats) -> Floats:
-    """Affinities to 0..1: the best is 1, and e^-6 of its probability or less is 0."""
+    """Affinities to 0..1: the best is 1, and e^-SPAN of its probability or less is 0."""
     known = np.isfinite(affinity)
     if not known.any():
         return np.zeros_like(affinity)
     best = affinity[known].max()
-    return np.where(known, np.clip(1 + (np.where(known, affinity, best) - best) / 6, 0, 1), 0.0)
+    return np.where(known, np.clip(1 + (np.where(known, affinity, best) - best) / SPAN, 0, 1), 0.0)
 
 
 def _diversify(  # noqa: PLR0917 - the arguments of one step of `rank`
@@ -247,6 +305,29 @@ def _promote_remedy(
     return np.insert(rest, 2, order[able[0]])
 
 
+def _promote_exercise(
+    order: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    candidates: Candidates,
+    level: Level,
+    config: RankingConfig,
+) -> NDArray[np.int64]:
+    """The best exercise past the level stands among the first few, below what a teacher has assigned.
+
+    Not one that lacks anything, asks about what is yet to be introduced, or was declined itself. Without
+    it a list that was too hard might be followed by lessons only.
+    """
+    rows = pool[order]
+    able = level.meets(candidates.success[rows].astype(np.float64), rows)
+    able &= (candidates.missing_prerequisites[rows] == 0) & (candidates.declined[rows] == 0)
+    able &= candidates.teach_first[rows] >= 0
+    places = np.flatnonzero(able)
+    last = max(config.level_rank - 1, int(candidates.assigned[rows].sum()))
+    if not len(places) or places[0] <= last:
+        return order
+    return np.insert(np.delete(order, places[0]), last, order[places[0]])
+
+
 def _with_courses(
     order: NDArray[np.int64], course: NDArray[np.int64], config: RankingConfig
 ) -> NDArray[np.int64]:
@@ -259,9 +340,10 @@ def _with_courses(
     return order[kept]
 
 
-def _explore(
+def _explore(  # noqa: PLR0917 - the arguments of one step of `rank`
     chosen: NDArray[np.int64],
     pool: NDArray[np.int64],
+    held: NDArray[np.bool_],
     candidates: Candidates,
     config: RankingConfig,
     rng: np.random.Generator,
@@ -269,12 +351,13 @@ def _explore(
     """With probability epsilon one slot below the first is drawn uniformly from the eligible top.
 
     Neither assigned items nor remedies nor items with missing prerequisites take part, nor what asks
-    about a concept that is yet to be introduced; and none of them is moved by more than the one place
-    that the drawn item needs: exploration bends no rule.
+    about a concept that is yet to be introduced, nor what is held back [n] by her own word; and none of
+    them is moved by more than the one place that the drawn item needs: exploration bends no rule.
     """
     items = pool[chosen[: config.explore_from]]
     free = (candidates.missing_prerequisites[items] == 0) & ~candidates.assigned[items]
     free &= (candidates.remedial[items] == 0) & (candidates.teach_first[items] >= 0)
+    free &= ~held[chosen[: config.explore_from]]
     free[0] = False
     places = np.flatnonzero(free)
     if rng.random() >= config.epsilon or len(places) < 2:

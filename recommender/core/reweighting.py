@@ -6,8 +6,11 @@ contributed c_j, moves
 
     Δ log w_f = η_f · ε · (ρ·[f ∈ i] + (1 − ρ) · Σ_j |c_j|·[f ∈ j] / Σ_j |c_j|)
 
-where ρ is the part of the item itself, and η_f = η / (1 + m_f / m) falls with the feedback m_f that f
-has had: a weight settles at a mean instead of growing with every click. The profile is a pure fold
+where ρ is the part of the item itself, and η_f = η · b_f / (1 + m_f / m) falls with the feedback m_f that
+f has had: a weight settles at a mean instead of growing with every click. b_f is 1 for items and concepts
+and `broad` for formats and behaviours: a third of a catalogue shares one of these, so a single opinion
+says little of it. (In the replays there is one format or none, and with ρ = 1 no behaviour has a part in
+any feedback, so nothing that was fitted there depends on it.) The profile is a pure fold
 over her feedback, so it can be recomputed, taken back entry by entry and shown. No retraining.
 """
 
@@ -30,8 +33,8 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
     {
         "helpful": 1.0,
         "not_helpful": -1.0,
-        "too_easy": -0.5,
-        "too_hard": -0.5,
+        "too_easy": 0.0,
+        "too_hard": 0.0,
         "not_now": -0.25,
         "known": -0.25,
         "comment": 0.0,
@@ -51,7 +54,8 @@ STRENGTHS: Mapping[str, float] = MappingProxyType(
 
 A rating (``rated_…``) takes its sign from its surprise y − p: less than expected counts against. How
 much low ratings count beside high ones is fitted (see `Reweighting`); no data set that was at hand
-carries the other signals: their order is judgement, the two explicit ones stand for a whole rating.
+carries the other signals: their order is judgement, the two explicit ones stand for a whole rating. Too easy
+and too hard are of difficulty, no taste.
 """
 
 Features = tuple[str, ...]
@@ -71,6 +75,7 @@ class Reweighting:
     step: float = 1.0  # η
     settle: float = 3.0  # m: after so much feedback on a feature its steps are half as large
     own: float = 1.0  # ρ: part of the item itself beside the events that led to it
+    broad: float = 0.2  # part of η that a format or a behaviour takes
     half_life_days: float = 365.0  # of log w on its way to 0
     limit: float = 4.0  # weights stay in [1 / limit, limit]
     event: float = 0.5  # of log w that an event's weight in the model takes
@@ -79,7 +84,7 @@ class Reweighting:
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 
     def __post_init__(self) -> None:
-        for name in ("step", "event", "candidate", "alike"):
+        for name in ("step", "broad", "event", "candidate", "alike"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"reweighting: {name} must be a number from 0 on")
         for name in ("settle", "half_life_days"):
@@ -234,7 +239,8 @@ def fold(
     low, high = _bounds(names, limits, config.limit)
     times = np.array([entry.at for entry in ordered])
     strengths = np.array([entry.strength for entry in ordered])
-    applied, states = trajectory(times, strengths, shares, config, low, high)
+    steps = np.array([config.broad if _is_broad(name) else 1.0 for name in names])
+    applied, states = trajectory(times, strengths, shares, config, low, high, steps)
     start = states[-1] if len(states) else np.zeros(len(names))
     since = now - times[-1] if len(times) else 0.0
     final = np.clip(start * kept(since, config), low, high)
@@ -260,11 +266,12 @@ def trajectory(  # noqa: PLR0917 - columns of one table
     config: Reweighting,
     low: NDArray[np.floating] | float,
     high: NDArray[np.floating] | float,
+    breadth: NDArray[np.floating] | float = 1.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log-weights after each of E entries with strengths ε [E] and shares [E, F] of F features.
 
     Returns what each entry moved and the states right after it, both [E, F]; `times` [E] are unix
-    seconds, rising. What feedback a feature has had fades with the same half-life as its weight.
+    seconds, rising; `breadth` [F] is b_f. What feedback a feature has had fades with the same half-life as its weight.
     """
     states = np.zeros(shares.shape)
     applied = np.zeros(shares.shape)
@@ -273,10 +280,14 @@ def trajectory(  # noqa: PLR0917 - columns of one table
     for row, share in enumerate(shares):
         before = np.clip(state * left[row], low, high)
         had = had * left[row] + share
-        move = config.step * strengths[row] * share / (1 + had / config.settle)
+        move = config.step * breadth * strengths[row] * share / (1 + had / config.settle)
         state = np.clip(before + move, low, high)
         applied[row], states[row] = state - before, state
     return applied, states
+
+
+def _is_broad(feature: str) -> bool:
+    return feature.startswith(("kind:", "behaviour:"))
 
 
 def kept(seconds: NDArray[np.floating] | float, config: Reweighting) -> NDArray[np.float64]:

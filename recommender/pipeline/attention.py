@@ -12,6 +12,8 @@ from recommender.core.reweighting import LedgerEntry, Limits, Profile, Reweighti
 from recommender.pipeline.active import ActiveModel
 from recommender.selectors.attention import Said, StoredAttention
 
+FOLD: Final = 2
+"""Counts up where the same ledger and configuration fold to another profile than before."""
 TOLD: Final = 5
 """Of what moved a feature the largest five are kept for her page."""
 
@@ -28,7 +30,7 @@ class Rules:
         """The version's own, within the platform's limit; the core's defaults where no version serves."""
         config = model.recommender.reweighting if model else Reweighting()
         config = replace(config, limit=min(config.limit, LIMIT))
-        plain = json.dumps(config.to_dict(), sort_keys=True)
+        plain = json.dumps({"fold": FOLD, **config.to_dict()}, sort_keys=True)
         return cls(config, hashlib.sha256(plain.encode()).hexdigest()[:16])
 
 

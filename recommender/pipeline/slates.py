@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from recommender import reasons
 from recommender.core.catalogue import Catalogue
-from recommender.core.ranking import Ranking, RankingConfig, rank
+from recommender.core.ranking import Level, Ranking, RankingConfig, rank
 from recommender.core.reweighting import Profile
 from recommender.core.weights import Weights
+from recommender.difficulty import find_level
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
@@ -38,6 +39,14 @@ if TYPE_CHECKING:
 
 PREDICTED: Final = 200
 """P(correct) is predicted for so many exercises a learner: the best by affinity."""
+
+OWN_WEIGHT: Final = 4.0
+"""Of the log-weight of an item, so much is added to the item itself, in the unit of affinity.
+
+The core adds those of topics, formats and alike items. In the replays that it was fitted on nothing is rated twice; here what
+she said of an item is first of all about that item, as long as it is on her list: one "not helpful" costs it half of the
+range of affinity.
+"""
 
 PRACTICE_UNKNOWN: Final = 0.6
 """What a lesson is worth beside exercises, of which the best is worth 1 (`core.ranking.practice_value`).
@@ -139,6 +148,7 @@ def _make_model_slates(
     among = [np.flatnonzero(standing.eligible) for standing in ordered]
     weights = Weights.of([profiles.get(read.situation.learner) for read in reads], loaded.catalogue)
     scores = bound.score(log, now=clock, weights=weights, among=among)
+    added = _read_reweighting(bound, loaded, [profiles.get(r.situation.learner) for r in reads])
     on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
     predicted = bound.predict_success(log, exercises, now=clock)
@@ -154,11 +164,11 @@ def _make_model_slates(
             _rank(
                 standing,
                 loaded,
-                affinity=_with_own_weights(
-                    scores.affinity[place], profiles.get(read.situation.learner), outline.row_of
-                ),
+                affinity=scores.affinity[place],
+                reweighting=added.get(place),
                 success=success,
                 target=read.situation.target_success,
+                level=find_level(outline, read.situation.list_said, now=now),
                 key=keys[place],
             )
         )
@@ -208,22 +218,22 @@ def _make_model_slates(
     return slates
 
 
-def _with_own_weights(
-    affinity: NDArray[np.float32], profile: Profile | None, row_of: Mapping[int, int]
-) -> NDArray[np.float32]:
-    """[V] with the log-weights of items added to the items themselves.
+def _read_reweighting(
+    bound: "BoundRecommender", loaded: LoadedCatalogue, profiles: Sequence[Profile | None]
+) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """What profiles add to the candidates of those who have one, by place: by the core, and to the items themselves, [V].
 
-    The core adds those of topics, formats and alike items. In the replays that it was fitted on nothing is rated
-    twice; here what she said of an item is first of all about that item, as long as it is on her list.
+    The core's part is in the affinities that it gave; the ranking takes it out of them, so that it isn't cut off where
+    affinity is.
     """
-    if profile is None or profile.empty:
-        return affinity
-    found = affinity.copy()
-    for feature, value in profile.log_weight.items():
-        family, _colon, key = feature.partition(":")
-        if family == "item" and (row := row_of.get(int(key))):
-            found[row] += value
-    return found
+    places = [place for place, each in enumerate(profiles) if each is not None and not each.empty]
+    weights = Weights.of([profiles[place] for place in places], loaded.catalogue)
+    if weights is None:
+        return {}
+    hers = weights.rows(slice(None), bound.device)
+    core = hers.of_candidates(bound.taste).cpu().numpy()
+    own = OWN_WEIGHT * weights.item.numpy()
+    return {place: (core[row], own[row]) for row, place in enumerate(places)}
 
 
 def _list_cited(
@@ -265,16 +275,24 @@ def _rank(
     loaded: LoadedCatalogue,
     *,
     affinity: NDArray[np.float32],
+    reweighting: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     success: NDArray[np.float64],
     target: float,
+    level: Level | None,
     key: uuid.UUID,
 ) -> Ranking:
     """Rank one learner's candidates; the slate's key seeds what is drawn, so that it can be drawn again."""
     outline = loaded.outline
     # The model learns which item is met next, each item once: of what is due again its affinity says nothing.
-    first = np.where(standing.review, np.float32(-np.inf), affinity)
+    core, own = (np.float32(0), np.float32(0)) if reweighting is None else reweighting
+    first = np.where(standing.review, np.float32(-np.inf), affinity - core)
     candidates = as_candidates(
-        outline, standing, place=outline.order, affinity=first, success=success
+        outline,
+        standing,
+        place=outline.order,
+        affinity=first,
+        success=success,
+        reweighting=None if reweighting is None else (core + own).astype(np.float64),
     )
     ranking = rank(
         candidates,
@@ -283,6 +301,7 @@ def _rank(
         rng=np.random.default_rng(key.int),
         explore=not (candidates.assigned & standing.eligible).any(),
         similarity=lambda rows: _similarity(loaded.catalogue, rows),
+        level=level,
     )
     order = enforce_rules(ranking.items, standing)
     return Ranking(

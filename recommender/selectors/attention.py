@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from recommender.models import AttentionProfile, Feedback
+from recommender.models import AttentionProfile
+from recommender.selectors.ledger import RESPECTS, standing_feedback
 
 
 class Said(NamedTuple):
@@ -29,7 +30,7 @@ class StoredAttention:
     state: dict[str, Any]
     folded_at: datetime | None
     current: bool  # the fold has seen every change, under these rules
-    ledger: list[Said] = field(default_factory=list)
+    ledger: list[Said] = field(default_factory=list)  # what is of taste, oldest first
 
 
 def read_attention(*, learner_ids: Collection[int], rules: str) -> Mapping[int, StoredAttention]:
@@ -51,11 +52,13 @@ def read_attention(*, learner_ids: Collection[int], rules: str) -> Mapping[int, 
 
 
 def _read_ledgers(learner_ids: Collection[int]) -> Mapping[int, list[Said]]:
+    """Standing opinions but those of difficulty, which move her target and the item itself, and no weight."""
     if not learner_ids:
         return {}
     ledgers: dict[int, list[Said]] = defaultdict(list)
     rows = (
-        Feedback.objects.filter(learner__in=learner_ids, withdrawn_at=None)
+        standing_feedback(learner_ids=learner_ids)
+        .exclude(signal__in=RESPECTS["difficulty"])
         .order_by("learner_id", "received_at", "id")
         .values_list("learner_id", *Said._fields)
     )

@@ -16,7 +16,7 @@ from learners.models import Event
 from learners.selectors import list_learner_courses
 from recommender.attention import FAMILIES, LIMIT, weights_at
 from recommender.models import AttentionProfile, Feedback
-from recommender.selectors.ledger import read_ledgers
+from recommender.selectors.ledger import read_ledgers, standing_feedback
 
 SEEN: Final = 0.005
 """Weights that differ from 1 by less of their logarithm are not told."""
@@ -27,7 +27,7 @@ BEHAVIOURS: Final = tuple(verb for verb in Event.Verb if verb != Event.Verb.SHOW
 
 @dataclass(frozen=True)
 class Statement:
-    """One feedback that is in force."""
+    """One feedback that is in force, and the last in its respect of the item."""
 
     id: UUID
     slate: UUID | None
@@ -249,8 +249,8 @@ def _name_features(
 def _read_statements(
     learner_id: int, wanted: Collection[int], course_ids: Collection[int] | None
 ) -> tuple[list[Statement], dict[int, Statement]]:
-    """The latest feedback in force, newest first, and by primary key these and the `wanted` ones."""
-    rows = Feedback.objects.filter(learner=learner_id, withdrawn_at=None)
+    """The latest standing opinions, newest first, and by primary key these and the `wanted` ones."""
+    rows = standing_feedback(learner_ids=[learner_id])
     if course_ids is not None:
         rows = rows.filter(item__course__in=course_ids)
     rows = rows.order_by("-received_at", "-pk")

@@ -38,6 +38,7 @@ def build_outline(
         order=_order(items),
         gradable=np.array([False, *(item.kind in Item.GRADABLE for item in items)]),
         published=np.array([False, *(item.published for item in items)]),
+        seconds=np.array([0.0, *(60 * (item.minutes or 0) for item in items)]),
         concept_ids=tuple(concepts),
         teaches=_columns(taught),
         needs=_columns(needed),

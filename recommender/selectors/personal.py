@@ -61,12 +61,15 @@ def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
     rows = Feedback.objects.filter(learner=learner_id)
     fields = (
         *("uid", "slate_id", "item__slug", "signal", "comment", "received_at", "withdrawn_at"),
-        *("features", "contributions"),
+        *("features", "contributions", "slate_uid", "list_success", "course_success"),
     )
     for row in read_rows(rows, *fields, key=("received_at", "id")):
         yield {
             "id": str(row["uid"]),
             "slate": str(row["slate_id"]) if row["slate_id"] else None,
+            "slate_uid": str(row["slate_uid"]) if row["slate_uid"] else None,
+            "list_success": row["list_success"],
+            "course_success": row["course_success"],
             "item": row["item__slug"],
             "signal": row["signal"],
             "comment": row["comment"],

@@ -42,7 +42,9 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
         history[row.learner_id].append(row)
     progress: dict[int, list[Progress]] = defaultdict(list)
     for done in read_progress(ids):
-        progress[done.learner_id].append(Progress(done.item_id, done.completed_at, done.right))
+        progress[done.learner_id].append(
+            Progress(done.item_id, done.completed_at, done.right, done.seconds)
+        )
     return {
         learner: Read(
             Situation(
@@ -54,6 +56,8 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
                 known=frozenset(ledgers[learner].known),
                 not_now=frozenset(ledgers[learner].not_now),
                 target_success=ledgers[learner].target_success,
+                difficulties=tuple(ledgers[learner].difficulties.values()),
+                list_said=ledgers[learner].list_said,
                 progress=tuple(progress[learner]),
                 answers=_graded(history[learner]),
             ),

@@ -2,7 +2,9 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +20,9 @@ from recommender.models import Feedback, Slate
 from recommender.services.attention import change_profile
 from recommender.services.slates import keep_slate
 
+LIST: Final = 5
+"""The first so many entries of a slate are what is meant by the list and how easy it is."""
+
 
 def record_feedback(
     *,
@@ -30,9 +35,10 @@ def record_feedback(
 ) -> Feedback:
     """Store what a learner says of an item of one of her slates; the same id again changes nothing.
 
-    The contributions are frozen with it, since the slate may be pruned and weights must be explainable later. It doesn't matter
-    whether the slate's model version has been retired. Raises NotFound for a slate that isn't hers (or is gone) and
-    ValidationError naming `item` for an item that isn't on it.
+    The contributions are frozen with it, since the slate may be pruned and weights must be explainable later; so is how
+    easy the list was predicted to be, which the next one is measured by. It doesn't matter whether the slate's model version
+    has been retired. Raises NotFound for a slate that isn't hers (or is gone) and ValidationError naming `item` for an item
+    that isn't on it.
     """
     uid = uid or uuid.uuid4()
     with transaction.atomic():
@@ -46,11 +52,15 @@ def record_feedback(
         shares = _read_shares(slate, position)
         events = _read_events(shares)
         features = _describe_items({item_id, *(item for item, _verb in events.values())})
+        list_success, course_success = _read_success(slate, position)
         feedback, created = Feedback.objects.get_or_create(
             learner_id=learner_id,
             uid=uid,
             defaults={
                 "slate": slate,
+                "slate_uid": slate.pk,
+                "list_success": list_success,
+                "course_success": course_success,
                 "item_id": item_id,
                 "signal": signal,
                 "comment": comment,
@@ -100,6 +110,22 @@ def _find_entry(slate: Slate, slug: str) -> tuple[int, int]:
     if item_id is None:
         raise ValidationError({"item": [_("This item is not on the slate.")]})
     return item_id, items.index(item_id)
+
+
+def _read_success(slate: Slate, position: int) -> tuple[float | None, float | None]:
+    """Mean P(correct) of the first of the slate, and of the first of the course of the entry at `position`."""
+    item = slate.entries[position]["item"]
+    course = Item.objects.filter(course__items=item).order_by().values_list("pk", flat=True)
+    there = set(course)
+    own = slate.entries[position]["success"]
+    of_course = [entry for entry in slate.entries if entry["item"] in there]
+    return _mean_success(slate.entries, own), _mean_success(of_course, own)
+
+
+def _mean_success(entries: Sequence[Mapping[str, Any]], own: float | None) -> float | None:
+    """Of the first five; `own`, that of the item itself, where nothing is predicted of them."""
+    known = [one["success"] for one in entries[:LIST] if one["success"] is not None]
+    return round(fmean(known), 4) if known else own
 
 
 def _read_shares(slate: Slate, position: int) -> dict[int, float]:

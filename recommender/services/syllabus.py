@@ -18,6 +18,8 @@ from recommender.selectors.situations import read_situations
 from recommender.services.slates import name_cited_events
 from recommender.standing import Outline, Situation, Standing, assess
 
+TURNS_BACK: Final = 10
+"""What a learner has just called too hard or too easy goes back by so many turns of its course."""
 REMEDY_RANK: Final = 3
 """The first remedy stands here at the latest, whatever a teacher assigned."""
 
@@ -106,10 +108,11 @@ def rank_syllabus(outline: Outline, standing: Standing) -> NDArray[np.int64]:
     """Rows of a syllabus slate, best first.
 
     Pinned before assigned before remedies before what is new, in the order of the courses, which take turns; what is due
-    again comes after what is new, and what lacks a prerequisite comes last.
+    again comes after what is new, and what lacks a prerequisite comes last. What she called too hard or too easy goes back.
     """
     place = (
         _turns(outline, standing.eligible)
+        + TURNS_BACK * standing.declined
         + 1e6 * (standing.review & (standing.remedial == 0))
         - 1e8 * standing.remedial
         - 1e9 * standing.pinned
@@ -128,6 +131,7 @@ def as_candidates(
     place: NDArray[np.float64],
     affinity: NDArray[np.float32] | None,
     success: NDArray[np.float64] | None,
+    reweighting: NDArray[np.float64] | None = None,
 ) -> Candidates:
     """The standing as the core's ranking reads it.
 
@@ -142,9 +146,12 @@ def as_candidates(
         remedial=standing.remedial.astype(np.float64),
         assigned=wanted,
         teach_first=standing.teach_first,
+        declined=standing.declined,
+        scaffold=standing.scaffold,
         syllabus=place,
         success=np.full(outline.rows, np.nan) if success is None else success,
         affinity=np.zeros(outline.rows) if affinity is None else affinity.astype(np.float64),
+        reweighting=np.zeros(outline.rows) if reweighting is None else reweighting,
     )
 
 

@@ -27,7 +27,14 @@ from recommender.core.weights import Weights
 
 NOW = 1.9e9
 CONFIG = Reweighting(
-    step=0.5, settle=1e12, half_life_days=10, limit=4, event=1.0, candidate=1.0, alike=1.0
+    step=0.5,
+    settle=1e12,
+    broad=1.0,
+    half_life_days=10,
+    limit=4,
+    event=1.0,
+    candidate=1.0,
+    alike=1.0,
 )
 ALGEBRA = (("concept:algebra", "kind:video"), 3.0)
 SETS = (("concept:sets",), -1.0)

@@ -10,12 +10,13 @@ from typing import Any
 import algebra_course
 import practice_course as practice
 import pytest
+from attention_ledger import newest_slate
 
 from learners.models import Group
 from learners.services.events import NewEvent, record_events
 from learners.services.groups import add_course, add_learner, create_group
 from recommender.core.artefact import read_manifest
-from recommender.models import ModelVersion
+from recommender.models import ModelVersion, Slate
 from recommender.pipeline.artefacts import store_version
 from recommender.services.activation import activate_version
 
@@ -189,3 +190,27 @@ def practised() -> Callable[..., uuid.UUID]:
         return event.uid
 
     return act
+
+
+@pytest.fixture
+def without_exploration(settings: Any) -> None:
+    """What is drawn at random would hide what else changes a list."""
+    settings.EXPLORATION_RATE = 0.0
+
+
+@pytest.fixture
+def studied(
+    without_exploration: None,
+    alice: Any,
+    training_ground: SimpleNamespace,
+    practised: Callable[..., Any],
+    activate: Callable[[], Any],
+    refresh: Callable[[], Any],
+) -> Slate:
+    """Alice has studied the practice course, and has a slate of the model."""
+    practised(alice, 0, ago=timedelta(hours=4))
+    for hours, place, right in ((3, 11, True), (2, 12, True), (1, 13, False)):
+        practised(alice, place, right=right, ago=timedelta(hours=hours))
+    activate()
+    refresh()
+    return newest_slate(alice)

@@ -3,8 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,29 +13,12 @@ from recommender.selectors.attention_view import sum_up_attention
 
 URL = "/api/v1/me/attention/"
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_exploration(settings: Any) -> None:
-    settings.EXPLORATION_RATE = 0.0
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("without_exploration")]
 
 
 @pytest.fixture
-def hers(
-    alice: Any,
-    training_ground: SimpleNamespace,
-    practised: Callable[..., Any],
-    activate: Callable[[], Any],
-    refresh: Callable[[], Any],
-    api: Callable[..., Any],
-) -> Any:
+def hers(alice: Any, studied: Slate, api: Callable[..., Any]) -> Any:
     """Alice's client; she has studied and has a slate of the model."""
-    practised(alice, 0, ago=timedelta(hours=4))
-    for hours, place, right in ((3, 11, True), (2, 12, True), (1, 13, False)):
-        practised(alice, place, right=right, ago=timedelta(hours=hours))
-    activate()
-    refresh()
     return api(alice)
 
 

@@ -3,53 +3,29 @@
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import practice_course as practice
 import pytest
+from attention_ledger import expect_fold, newest_slate, stored_weights
 from connections import all_at_once
 from django.utils import timezone
 
 from learners.models import LearnerState
 from recommender.attention import features_of
-from recommender.core.reweighting import LedgerEntry, Profile, Reweighting, event_features, fold
+from recommender.core.reweighting import event_features
 from recommender.models import AttentionProfile, Feedback, Slate
 from recommender.pipeline.active import get_active
 from recommender.pipeline.attention import Rules, acting_profiles, fold_profiles
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.refresh import read_snapshot
 from recommender.pipeline.slates import make_slates
+from recommender.selectors.attention_view import describe_attention
 from recommender.services.attention import reset_attention, update_attention
 from recommender.services.feedback import record_feedback, withdraw_feedback
 
-URL = "/api/v1/recommendations/"
-
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_exploration(settings: Any) -> None:
-    """What is drawn at random would hide what weights change."""
-    settings.EXPLORATION_RATE = 0.0
-
-
-@pytest.fixture
-def studied(
-    alice: Any,
-    training_ground: SimpleNamespace,
-    practised: Callable[..., Any],
-    activate: Callable[[], Any],
-    refresh: Callable[[], Any],
-) -> Slate:
-    """Alice has studied, and has a slate of the model."""
-    practised(alice, 0, ago=timedelta(hours=4))
-    for hours, place, right in ((3, 11, True), (2, 12, True), (1, 13, False)):
-        practised(alice, place, right=right, ago=timedelta(hours=hours))
-    activate()
-    refresh()
-    return newest(alice)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("without_exploration")]
 
 
 @pytest.fixture
@@ -66,39 +42,9 @@ def say(alice: Any, studied: Slate) -> Callable[..., Feedback]:
     return send
 
 
-def newest(person: Any) -> Slate:
-    return Slate.objects.filter(learner=person, source="model").latest("computed_at")
-
-
 def listed(person: Any) -> list[tuple[int, float]]:
     """Her list: items and scores, to the figures that a clock going on may change."""
-    return [(entry["item"], round(entry["score"], 3)) for entry in newest(person).entries]
-
-
-def stored_weights(person: Any) -> dict[str, float]:
-    return dict(AttentionProfile.objects.get(pk=person.pk).state["log_weight"])
-
-
-def folded(person: Any) -> Profile:
-    """The profile that her ledger gives, read row by row."""
-    entries = [
-        LedgerEntry(
-            at=row.received_at.timestamp(),
-            id=row.pk,
-            strength=Reweighting().strength(row.signal),
-            shares=[(tuple(part["features"]), part["share"]) for part in row.contributions],
-            own=tuple(row.features),
-        )
-        for row in Feedback.objects.filter(learner=person, withdrawn_at=None)
-    ]
-    return fold(entries, now=timezone.now().timestamp(), config=Reweighting())
-
-
-def expect_fold(person: Any) -> None:
-    expected = folded(person).log_weight
-    assert expected.keys() == stored_weights(person).keys()
-    for feature, value in stored_weights(person).items():
-        assert value == pytest.approx(expected[feature], abs=1e-5)
+    return [(entry["item"], round(entry["score"], 3)) for entry in newest_slate(person).entries]
 
 
 def test_feedback_moves_the_profile_and_the_list(
@@ -218,11 +164,11 @@ def test_her_own_limits_hold(
     weights = {name: float(np.exp(value)) for name, value in stored_weights(alice).items()}
     assert weights["kind:exercise"] == pytest.approx(0.9)
     assert weights["kind:lesson"] == pytest.approx(4.0)
-    lessons = [entry["item"] for entry in newest(alice).entries]
+    lessons = [entry["item"] for entry in newest_slate(alice).entries]
     update_attention(learner_id=alice.pk, limits={"kind:lesson": None})
     refresh()
     assert "kind:lesson" not in stored_weights(alice)
-    assert [entry["item"] for entry in newest(alice).entries] != lessons
+    assert [entry["item"] for entry in newest_slate(alice).entries] != lessons
 
 
 def test_a_stored_fold_fades_like_a_fresh_one(
@@ -320,3 +266,37 @@ def test_fifty_at_once_end_in_the_fold_of_the_ledger(
     profile = AttentionProfile.objects.get()
     assert profile.revision == profile.folded_revision == 50
     expect_fold(alice)
+
+
+def test_the_last_word_on_an_item_counts_once(
+    alice: Any, say: Callable[..., Feedback], refresh: Callable[[], Any]
+) -> None:
+    def weights() -> dict[str, float]:
+        refresh()
+        expect_fold(alice)
+        return {name: round(value, 4) for name, value in stored_weights(alice).items()}
+
+    say("not_helpful")
+    once = weights()
+    again = say("not_helpful")
+    assert weights() == once
+    listed_now = describe_attention(learner_id=alice.pk, now=timezone.now()).feedback
+    assert [said.id for said in listed_now] == [again.uid]
+    contrary = say("helpful")
+    assert weights() == {name: -value for name, value in once.items()}
+    other = say("not_now")  # in another respect: both count
+    assert weights() != once
+    for said in (other, contrary, again):
+        withdraw_feedback(learner_id=alice.pk, uid=said.uid)
+    assert weights() == once
+    assert Feedback.objects.count() == 4
+
+
+def test_one_opinion_says_less_of_a_format_than_of_the_item(
+    alice: Any, say: Callable[..., Feedback], refresh: Callable[[], Any]
+) -> None:
+    say("not_helpful")
+    refresh()
+    found = stored_weights(alice)
+    assert found["kind:exercise"] == pytest.approx(0.2 * found[f"item:{practice.FIRST + 14}"])
+    assert np.exp(found["kind:exercise"]) > 0.85

@@ -93,8 +93,32 @@ def test_too_hard_and_too_easy_move_her_target(alice: Any, say: Callable[..., An
     say("too_hard", "letters-one")
     assert target() == 0.75
     say("too_easy", "letters-two")
-    say("too_easy", "letters-two")
+    assert target() == 0.7
+    say("too_easy", "equations-one")
     assert target() == 0.65
+
+
+def test_the_target_moves_once_for_each_item_of_a_slate(
+    alice: Any, say: Callable[..., Any], slate: str, refresh: Any, api: Callable[..., Any]
+) -> None:
+    def target() -> float:
+        return read_ledgers(learner_ids=[alice.pk], now=timezone.now())[alice.pk].target_success
+
+    for _double_press in range(2):
+        say("too_hard", "letters-one")
+    assert target() == 0.75
+    contrary = say("too_easy", "letters-one").json()["id"]
+    assert target() == 0.65
+    api(alice).delete(f"{URL}{slate}/feedback/{contrary}/")
+    assert target() == 0.75
+    refresh()
+    newer = api(alice).get(URL).json()["slate"]
+    assert newer != slate
+    body = {"item": "letters-one", "signal": "too_hard"}
+    api(alice).post(f"{URL}{newer}/feedback/", body, format="json")
+    assert target() == 0.8
+    Slate.objects.filter(pk=slate).delete()  # pruned after 90 days
+    assert target() == 0.8
 
 
 def test_the_same_id_again_changes_nothing(alice: Any, say: Callable[..., Any]) -> None:

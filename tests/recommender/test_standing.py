@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content.selectors import CatalogueRow
+from recommender.difficulty import Difficulty
 from recommender.selectors.outline import build_outline
 from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess, is_due
 from recommender.target import fold_target
@@ -19,7 +20,14 @@ LESSON_1, EXERCISE_1, LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3 = 11, 12, 21, 2
 COURSE = 7
 
 
-def row(item: int, kind: str, *concepts: int, course: int = COURSE, published: bool = True) -> Any:
+def row(
+    item: int,
+    kind: str,
+    *concepts: int,
+    course: int = COURSE,
+    published: bool = True,
+    minutes: float = 5,
+) -> Any:
     known = dict.fromkeys(CatalogueRow._fields)
     return CatalogueRow(
         **known
@@ -29,6 +37,7 @@ def row(item: int, kind: str, *concepts: int, course: int = COURSE, published: b
             "course_id": course,
             "position": item,
             "published": published,
+            "minutes": minutes,
             "concept_ids": concepts,
         }
     )
@@ -216,7 +225,8 @@ def test_what_teaches_a_new_concept_comes_before_what_asks_about_it(outline: Out
     "how",
     [
         {"progress": (done(LESSON_1, ago=DAY),)},
-        {"progress": (Progress(LESSON_1, None, 0),)},
+        {"progress": (Progress(LESSON_1, None, 0, seconds=150),)},
+        {"difficulties": (Difficulty(LESSON_1, hard=False, at=NOW),)},
         {"progress": (done(EXERCISE_1, ago=400 * DAY, right=1),)},
         {"answers": (Answer(1, EXERCISE_1, True, NOW), *wrong(EXERCISE_1))},
         {"known": frozenset({EXERCISE_1})},
@@ -225,12 +235,26 @@ def test_what_teaches_a_new_concept_comes_before_what_asks_about_it(outline: Out
         {"banned": frozenset({EXERCISE_1})},
     ],
     ids=[
-        *("lesson finished", "lesson looked at", "right long ago", "right lately", "known"),
+        *("lesson finished", "half its time", "lesson too easy", "right long ago", "right lately"),
+        "known",
         *("lesson put off", "lesson banned", "exercise banned"),
     ],
 )
 def test_it_ends_when_the_concept_is_new_no_more(outline: Outline, how: dict[str, Any]) -> None:
     assert taught_first(outline, **how).keys() == {LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 149])
+def test_to_open_a_lesson_is_not_to_be_taught(outline: Outline, seconds: float) -> None:
+    opened = {"progress": (Progress(LESSON_1, None, 0, seconds=seconds),)}
+    assert taught_first(outline, **opened) == taught_first(outline)
+
+
+def test_of_a_lesson_without_a_typical_time_only_the_end_counts() -> None:
+    timeless = build_outline(
+        [row(1, "lesson", LETTERS, minutes=0), row(2, "exercise", LETTERS)], {}
+    )
+    assert taught_first(timeless, progress=(Progress(1, None, 0, seconds=900),)) == {1: 1, 2: -1}
 
 
 def test_wrong_answers_alone_do_not_make_a_concept_known(outline: Outline) -> None:

@@ -119,8 +119,24 @@ def test_the_lesson_says_so_and_the_terms_show_it(
         assert Item.objects.filter(slug__in=lowered, concepts__slug=evidence["concept"]).exists()
 
 
-def test_one_look_at_the_lesson_ends_it(
-    alice: Any, begun: set[int], activate: Any, refresh: Any, api: Callable[..., Any]
+@pytest.mark.parametrize(
+    ("verb", "share", "ends"),
+    [
+        ("viewed", 0, False),
+        ("progressed", 0.1, False),
+        ("progressed", 0.6, True),
+        ("completed", 0, True),
+    ],
+)
+def test_a_lesson_ends_it_once_it_has_taught(
+    verb: str,
+    share: float,
+    ends: bool,
+    alice: Any,
+    begun: set[int],
+    activate: Any,
+    refresh: Any,
+    api: Callable[..., Any],
 ) -> None:
     activate()
     refresh()
@@ -135,12 +151,14 @@ def test_one_look_at_the_lesson_ends_it(
         }
 
     slug, concept = next(iter(introductions().items()))
+    item = Item.objects.get(slug=slug)
     event = NewEvent(
         uid=uuid4(),
-        verb="viewed",
-        item_id=Item.objects.get(slug=slug).pk,
+        verb=verb,
+        item_id=item.pk,
         occurred_at=datetime.now(UTC),
+        duration=max(1.0, share * item.minutes * 60),
     )
     record_events(actor=alice, events=[event])
     refresh()
-    assert concept not in introductions().values()
+    assert (concept not in introductions().values()) is ends
