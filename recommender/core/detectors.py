@@ -12,6 +12,10 @@ from torch.nn import functional as F
 
 FARTHEST = 12.0
 """Standard deviations at which a statistic is cut: beyond, it is as odd as it can be."""
+STEPS = 1500
+"""Of 128 learners each, in which a network is fitted: seconds."""
+BACKFITS = 5
+"""Rounds in which the medians at all knots are fitted to what the others leave."""
 LEVELS = 33
 """Quantiles between which a statistic is made normal."""
 
@@ -47,13 +51,18 @@ class Standard(nn.Module):
         own = cls(len(knots), values.shape[1])
         own.knots.copy_(torch.from_numpy(knots))
         weight = _hats(np.log2(size), knots)  # [N, K]
-        least = np.maximum(0.1 * values.std(0), 1e-3)
-        for knot in range(len(knots)):
-            if weight[:, knot].sum() < 1:  # nobody near: what all are like
-                weight[:, knot] = 1.0
-            q1, q2, q3 = weighted_quantiles(values, weight[:, knot], (0.25, 0.5, 0.75))
-            own.centre[knot] = torch.from_numpy(q2)
-            own.spread[knot] = torch.from_numpy(np.maximum((q3 - q1) / 1.349, least))
+        near = np.where(weight.sum(0) < 1, 1.0, weight)  # nobody near a knot: what all are like
+        centre = np.zeros((len(knots), values.shape[1]))
+        for _ in range(BACKFITS):
+            left = values - weight @ centre
+            centre += np.stack([weighted_quantiles(left, w, (0.5,))[0] for w in near.T])
+        left = values - weight @ centre
+        low, high = np.stack(
+            [weighted_quantiles(left, w, (0.25, 0.75)) for w in near.T], axis=1
+        )  # [K, S]
+        least = np.maximum(0.1 * left.std(0), 1e-3)
+        own.centre.copy_(torch.from_numpy(centre))
+        own.spread.copy_(torch.from_numpy(np.maximum((high - low) / 1.349, least)))
         left = own.residual(found, length).double().numpy()
         quantile = np.quantile(left, _levels(), axis=0)
         # Equal quantiles of a statistic with few values are kept apart, so that each has one place.
@@ -125,10 +134,10 @@ class Autoencoder(nn.Module):
             nn.Linear(code, hidden), nn.SiLU(), nn.Linear(hidden, columns),
         )  # fmt: skip
 
-    def fit(self, healthy: Tensor, seed: int, steps: int = 1500) -> Autoencoder:
+    def fit(self, healthy: Tensor, seed: int) -> Autoencoder:
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.Adam(self.parameters(), 3e-3)
-        for _ in range(steps):
+        for _ in range(STEPS):
             rows = torch.randint(len(healthy), (128,), generator=generator)
             loss = F.smooth_l1_loss(self.net(healthy[rows]), healthy[rows])
             optimiser.zero_grad()
@@ -154,12 +163,12 @@ class Exposed(nn.Module):
             nn.Linear(columns, hidden), nn.SiLU(), nn.Dropout(0.1), nn.Linear(hidden, 1)
         )
 
-    def fit(self, healthy: Tensor, faulty: Tensor, seed: int, steps: int = 1500) -> Exposed:
+    def fit(self, healthy: Tensor, faulty: Tensor, seed: int) -> Exposed:
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(self.parameters(), 3e-3, weight_decay=0.01)
         truth = torch.cat([torch.zeros(128), torch.ones(128)])
         self.train()
-        for _ in range(steps):
+        for _ in range(STEPS):
             here = torch.randint(len(healthy), (128,), generator=generator)
             there = torch.randint(len(faulty), (128,), generator=generator)
             logit = self.net(torch.cat([healthy[here], faulty[there]]))[:, 0]

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from recommender.core import detectors
 from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, flood
 from recommender.core.attention_repair import (
     HOTTEST,
@@ -53,7 +54,9 @@ def crowd() -> EventLog:
 
 @pytest.fixture(scope="module")
 def fitted(bound: BoundRecommender, crowd: EventLog) -> Fitted:
-    return fit_calibration(bound, crowd, np.arange(120), seed=0)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(detectors, "STEPS", 300)
+        return fit_calibration(bound, crowd, np.arange(120), seed=0)
 
 
 def logits_of(length: Tensor, tokens: int, seed: int = 0) -> Tensor:
@@ -145,7 +148,10 @@ def test_three_detectors_are_fitted_and_the_best_is_kept(fitted: Fitted) -> None
     assert fitted.area[fitted.kept.kept] == max(fitted.area.values())
 
 
-def test_a_fit_can_be_repeated(bound: BoundRecommender, crowd: EventLog, fitted: Fitted) -> None:
+def test_a_fit_can_be_repeated(
+    bound: BoundRecommender, crowd: EventLog, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detectors, "STEPS", 300)
     again = fit_calibration(bound, crowd, np.arange(120), seed=0)
     for name, tensor in fitted.kept.state_dict().items():
         assert torch.equal(tensor, again.detectors[fitted.kept.kept].state_dict()[name]), name
