@@ -18,6 +18,7 @@ from recommender.models import ModelVersion
 from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE
 from recommender.selectors.versions import (
     FEWEST_CASES,
+    Compared,
     compare_with_active,
     get_roll_back_target,
     list_versions,
@@ -88,7 +89,7 @@ class ModelVersionAdmin(ReadOnly):
                 "version": version,
                 "comparison": [
                     {"label": label_metric(row.name), "places": row.places, **row._asdict()}
-                    for row in comparison
+                    for row in sorted(comparison, key=_place_metric)
                 ],
                 "needed": FEWEST_CASES,
                 "few": version.metrics.get("cases", FEWEST_CASES) < FEWEST_CASES,
@@ -160,3 +161,9 @@ def label_verdict(version: ModelVersion) -> str:
 def label_metric(name: str) -> str:
     """What a metric measures, in words; its own name where it has none."""
     return str(METRICS.get(name, name))
+
+
+def _place_metric(row: Compared) -> tuple[int, str]:
+    """In the order of METRICS, then others by name."""
+    known = list(METRICS)
+    return (known.index(row.name) if row.name in METRICS else len(known)), row.name
