@@ -52,8 +52,8 @@ def strength_at(at: datetime, now: datetime) -> float:
 
 def step_back(
     outline: "Outline", situation: "Situation", ready: NDArray[np.bool_], *, now: datetime
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how much each row steps back, and how much it comes forward, both [V] from 0 to 1.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, int]]:
+    """Return how much each row steps back and how much it comes forward, both [V] from 0 to 1, and what for: items by row.
 
     An item called too hard is lifted again once she completes something on one of its concepts that teaches it, or answers
     the item itself right; one called too easy, once she answers it wrong. While it isn't, of what is `ready` [V] and teaches
@@ -61,6 +61,7 @@ def step_back(
     the kind, of what teaches the direct prerequisites of these concepts.
     """
     declined, scaffold = np.zeros(outline.rows), np.zeros(outline.rows)
+    helps: dict[int, int] = {}
     for said in situation.difficulties:
         row = outline.row_of.get(said.item)
         left = strength_at(said.at, now)
@@ -70,8 +71,9 @@ def step_back(
         if said.hard:
             helpers = _find_helpers(outline, row, ready)
             scaffold[helpers] = np.maximum(scaffold[helpers], left)
+            helps |= dict.fromkeys(helpers, said.item)
     scaffold[declined > 0] = 0.0
-    return declined, scaffold
+    return declined, scaffold, {row: item for row, item in helps.items() if scaffold[row]}
 
 
 def find_level(outline: "Outline", said: ListSaid | None, *, now: datetime) -> Level | None:

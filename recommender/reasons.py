@@ -7,6 +7,7 @@ A reason is stored as `{"code": …, "params": {…}}` and rendered in the reade
 | assigned, pinned | – | a teacher wants it |
 | prerequisite | concept, failing, wrong, events | teaches what a concept builds on that goes wrong |
 | introduction | concept | comes before the exercises on a concept that is new to her |
+| scaffold | item | teaches what an item needs that she called too hard |
 | exploration | – | drawn at random from the best 50, to learn about it |
 | history | event, verb, right, item, at, share | an event that weighed for this very item |
 | success | probability | how likely a right answer is |
@@ -66,6 +67,10 @@ def from_remedy(remedy: "Remedy", concept_ids: Sequence[int]) -> Stored:
 
 def from_introduction(concept: int) -> Stored:
     return {"code": "introduction", "params": {"concept": concept}}
+
+
+def from_scaffold(item: int) -> Stored:
+    return {"code": "scaffold", "params": {"item": item}}
 
 
 def from_exploration() -> Stored:
@@ -253,6 +258,14 @@ def _render_introduction(
     return text, evidence
 
 
+def _render_scaffold(params: Mapping[str, Any], titles: Titles) -> tuple[str, list[dict[str, Any]]]:
+    evidence = _evidence(params, titles)
+    if not evidence:
+        return _("Helps with something that was too hard for you"), []
+    text = _("Helps with “%(item)s”, which was too hard for you") % {"item": evidence[0]["title"]}
+    return text, evidence
+
+
 def _render_syllabus(params: Mapping[str, Any], titles: Titles) -> tuple[str, list[dict[str, Any]]]:
     course = titles.courses.get(params["course"])
     if course is None:
@@ -283,6 +296,7 @@ _RENDERERS: Final[
     "success": _render_success,
     "prerequisite": _render_prerequisite,
     "introduction": _render_introduction,
+    "scaffold": _render_scaffold,
     "syllabus": _render_syllabus,
     "syllabus_start": _render_start,
 }

@@ -147,6 +147,7 @@ class Standing:
     scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
     remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
     introduces: Mapping[int, int] = field(default_factory=dict)  # concept index by row
+    helps: Mapping[int, int] = field(default_factory=dict)  # item that was too hard, by row
 
 
 def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing:
@@ -200,7 +201,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         remedial[row] = remedy.weigh(gradable=bool(outline.gradable[row]))
     open_again = completed & (due | (remedial > 0))
     eligible = offered & ~hidden & (~completed | open_again)
-    declined, scaffold = step_back(outline, situation, eligible & (missing == 0), now=now)
+    declined, scaffold, helps = step_back(outline, situation, eligible & (missing == 0), now=now)
     teach_first, introduces, missing, declined = _find_introductions(
         outline, situation, eligible=eligible, missing=missing, known=known, declined=declined
     )
@@ -216,6 +217,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         scaffold=scaffold,
         remedies=remedies,
         introduces=introduces,
+        helps=helps,
     )
 
 

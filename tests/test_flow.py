@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,13 @@ import algebra_course
 import practice_course
 import psycopg2
 import pytest
+from attention_ledger import expect_fold, stored_weights
 from django.db import connection
 from flow_processes import Processes, database_url, wait_until
 
 from learners.models import LearnerState
 from learners.services.groups import add_course, add_learner, create_group
-from recommender.models import ModelVersion, Slate
+from recommender.models import AttentionProfile, ModelVersion, Slate
 
 pytestmark = [pytest.mark.flow, pytest.mark.django_db(transaction=True)]
 
@@ -244,6 +246,46 @@ def test_too_hard_makes_the_top_five_easier(
     after = browser.wait_for_fresh()
     assert after["slate"] != body["slate"]
     assert promise(after["items"]) > before
+
+
+def test_fifty_feedbacks_at_once_through_four_workers_end_in_the_fold_of_the_ledger(
+    processes: Processes,
+    worker: Any,
+    practice: ModelVersion,
+    browser: Client,
+    alice: Any,
+    api: Callable[..., Any],
+) -> None:
+    names = [f"feedback-worker-{number}" for number in range(3)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        others = list(pool.map(lambda name: processes.start_worker(name, beat=False), names))
+    for place in (10, 15):
+        browser.send("completed", f"practice-{place}")
+    body = browser.wait_for_fresh(seconds=60)
+    slugs = [item["item"]["slug"] for item in body["items"][:8]]
+    signals = ["helpful", "not_helpful", "too_easy", "too_hard", "not_now"]
+
+    def say(numbers: range) -> None:
+        client = Client(api(alice))
+        try:
+            for number in numbers:
+                client.say(signals[number % 5], slugs[number % 8], body["slate"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(say, (range(start, start + 10) for start in range(0, 50, 10))))
+    browser.wait_for_fresh(seconds=60)
+    profile = AttentionProfile.objects.get(pk=alice.pk)
+    assert profile.revision == profile.folded_revision == 50
+    assert alice.feedback.count() == 50
+    expect_fold(alice)
+    assert stored_weights(alice)
+    # Everyone of them had a hand in it.
+    logs = [processes.log(name).read_text() for name in names]
+    assert all("attune.refresh_learners" in log.partition(" ready.")[2] for log in logs)
+    for other in others:
+        processes.stop(other)
 
 
 class Operator:

@@ -93,7 +93,7 @@ def _build_entries(outline: Outline, standing: Standing, *, started: bool) -> li
 
 
 def common_reasons(outline: Outline, standing: Standing, row: int) -> list[reasons.Stored]:
-    """What a teacher, a failing concept or a due review say for an item, whichever way it was ranked."""
+    """What a teacher, a failing concept, a due review or something too hard say for an item, whichever way it was ranked."""
     found = []
     if standing.pinned[row] or standing.assigned[row]:
         found.append(reasons.from_teacher(pinned=bool(standing.pinned[row])))
@@ -101,6 +101,8 @@ def common_reasons(outline: Outline, standing: Standing, row: int) -> list[reaso
         found.append(reasons.from_remedy(standing.remedies[row], outline.concept_ids))
     elif standing.review[row]:
         found.append(reasons.from_review())
+    if row in standing.helps:
+        found.append(reasons.from_scaffold(standing.helps[row]))
     return found
 
 

@@ -68,6 +68,7 @@ def test_an_exercise_too_hard_steps_back_and_its_lessons_come_forward(outline: O
     standing = stand(outline, hard(EXERCISE_1))
     assert told(outline, standing.declined) == {EXERCISE_1: 1}
     assert told(outline, standing.scaffold) == {LESSON_1: 1, VIDEO_1: 1}
+    assert standing.helps == {outline.row_of[one]: EXERCISE_1 for one in (LESSON_1, VIDEO_1)}
     assert standing.eligible[outline.row_of[EXERCISE_1]]
 
 

@@ -53,6 +53,7 @@ CASES = [
     (plain("assigned"), "Your teacher assigned this to you"),
     (plain("pinned"), "Your teacher put this at the top for you"),
     (plain("introduction", concept=2), "Teaches “Adding” before its exercises"),
+    (plain("scaffold", item=1), "Helps with “Sums”, which was too hard for you"),
     (plain("exploration"), "Something new: we are trying this out"),
     (plain("review"), "You completed this before; time to go over it again"),
     (plain("syllabus", course=4), "Next in the order of “Numbers”"),

@@ -118,6 +118,7 @@ def test_a_lesson_on_it_lifts_it_again(
         one for one, entry in entries(alice).items() if "scaffold" in entry["terms"]
     ]
     assert order(alice).index(lesson) < 3
+    assert {"code": "scaffold", "params": {"item": item}} in entries(alice)[lesson]["reasons"]
     act(alice, lesson, "viewed")
     refresh()
     assert "declined" in entries(alice)[item]["terms"]
