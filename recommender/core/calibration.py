@@ -8,6 +8,7 @@ its way to the scores: statistics, verdict and repair cost no second pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -82,12 +83,11 @@ class Calibration(nn.Module):
     @classmethod
     def read(cls, config: Mapping[str, object], tensors: dict[str, Tensor]) -> Calibration:
         """What `config` and `state_dict` gave. Raises ValueError where they do not fit each other."""
-        sizes = [config.get(name) for name in ("heads", "positions", "knots")]
-        if config.get("kept") not in DETECTORS or not all(
-            isinstance(size, int) and size > 0 for size in sizes
-        ):
+        heads, positions, knots = (config.get(name) for name in ("heads", "positions", "knots"))
+        known = config.get("kept") in DETECTORS
+        if not (known and _is_size(heads) and _is_size(positions) and _is_size(knots)):
             raise ValueError("calibration: not the fields that are known here")
-        own = cls(*sizes, str(config["kept"]))  # type: ignore[arg-type]
+        own = cls(heads, positions, knots, str(config["kept"]))
         try:
             own.load_state_dict(tensors)
         except RuntimeError as error:
@@ -159,3 +159,7 @@ class Watcher:
             return torch.zeros(0, dtype=torch.long, device=logits.device)
         hers = torch.from_numpy(self.repaired[rows]).to(anomalous.device)
         return (anomalous & hers).nonzero()[:, 0]
+
+
+def _is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and value > 0

@@ -6,8 +6,9 @@ The product's reasons are `Scores.contributions`; the others are here to be comp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from recommender.core import linear
 from recommender.core.features import Batch
 from recommender.core.mixture import FLOOR
-from recommender.core.model import Attention, token_weight
+from recommender.core.model import Attention, Block, token_weight
 from recommender.core.serving import BoundRecommender, Scores
 
 Credit = Callable[[BoundRecommender, Batch, Tensor], Tensor]
@@ -103,7 +104,7 @@ def rollout(bound: BoundRecommender, batch: Batch, wanted: Tensor) -> Tensor:
     x, log_weight = bound.model.encode(batch, bound.vectors), token_weight(batch)
     own = torch.eye(x.shape[1], device=x.device)
     flow = own.expand(len(x), -1, -1)
-    for block in bound.model.blocks:
+    for block in cast("Iterable[Block]", bound.model.blocks):
         x = block.inward(x)
         flow = (_attention(block.attention, x, log_weight).mean(1) + own) / 2 @ flow
         x = x + block.attention(x, log_weight)

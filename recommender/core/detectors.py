@@ -141,13 +141,14 @@ class Autoencoder(nn.Module):
             rows = torch.randint(len(healthy), (128,), generator=generator)
             loss = F.smooth_l1_loss(self.net(healthy[rows]), healthy[rows])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return self
 
     def forward(self, z: Tensor) -> Tensor:
         """[B] root of the summed squared errors."""
-        return (self.net(z) - z).norm(dim=1)
+        out: Tensor = (self.net(z) - z).norm(dim=1)
+        return out
 
 
 class Exposed(nn.Module):
@@ -174,7 +175,7 @@ class Exposed(nn.Module):
             logit = self.net(torch.cat([healthy[here], faulty[there]]))[:, 0]
             loss = F.binary_cross_entropy_with_logits(logit, truth)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return self.eval()
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,9 @@ class Batch:
         found = {f.name: getattr(self, f.name) for f in fields(self)}
         if device.type == "cuda":  # copies from pinned memory run beside the computation
             found = {k: None if v is None else v.pin_memory() for k, v in found.items()}
-        moved = {k: v.to(device, non_blocking=True) for k, v in found.items() if v is not None}
+        moved: dict[str, Any] = {
+            k: v.to(device, non_blocking=True) for k, v in found.items() if v is not None
+        }
         return Batch(**moved)
 
 
