@@ -7,6 +7,7 @@ for is no fault. Everything is computed from logits that scoring has at hand, so
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from torch.nn import functional as F
 
 from recommender.core.events import EventLog
 from recommender.core.features import Batch, make_batch
-from recommender.core.serving import BoundRecommender
+
+if TYPE_CHECKING:  # serving knows the parts of a version, and this is to be one
+    from recommender.core.serving import BoundRecommender
 
 MIN_EVENTS = 8
 """With fewer events attention has hardly a choice, and its statistics say nothing."""

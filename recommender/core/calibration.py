@@ -8,7 +8,7 @@ its way to the scores: statistics, verdict and repair cost no second pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from recommender.core.attention_statistics import (
 )
 from recommender.core.detectors import Autoencoder, Exposed, RobustDistance, Standard
 from recommender.core.features import Adjust, Batch
-from recommender.core.serving import BoundRecommender
+
+if TYPE_CHECKING:  # serving knows the parts of a version, and this is to be one
+    from recommender.core.serving import BoundRecommender
 
 AVERAGE, TEMPERATURE = "average", "temperature"
 REPAIRS = (AVERAGE, TEMPERATURE)

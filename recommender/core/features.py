@@ -88,8 +88,9 @@ def make_batch(
         seconds = np.where(position > 0, log.time[rows] - log.time[before], np.nan)
         columns["gap"] = np.where(mask, gap_bucket(seconds), 0)
         attention = np.log1p(np.where(mask, log.attention[rows], 0)).astype(np.float32)
+    codes: dict[str, Any] = {name: torch.from_numpy(values) for name, values in columns.items()}
     return Batch(
-        **{name: torch.from_numpy(values) for name, values in columns.items()},
+        **codes,
         attention=torch.from_numpy(attention),
         mask=torch.from_numpy(mask),
         position=torch.from_numpy(np.where(mask, position, -1)),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recommender.core import detectors
+from recommender.core.artefact import read_artefact, write_artefact
 from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, flood
 from recommender.core.attention_repair import (
     HOTTEST,
@@ -31,10 +32,11 @@ from recommender.core.calibration import AVERAGE, REPAIRS, TEMPERATURE, Calibrat
 from recommender.core.calibration_fit import Fitted, area_of, fit_calibration, sample
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import ModelConfig
-from recommender.core.errors import BadDataError
+from recommender.core.errors import BadDataError, CorruptArtefact
 from recommender.core.events import EventLog
 from recommender.core.features import Batch, make_batch
 from recommender.core.model import Attention
+from recommender.core.parts import assemble
 from recommender.core.serving import BoundRecommender, Recommender
 from tests.core.conftest import make_catalogue, make_log
 
@@ -164,6 +166,37 @@ def test_a_reference_survives_its_tensors(fitted: Fitted) -> None:
         values = torch.randn(5, len(names(HEADS)))
         length = torch.tensor([8, 9, 12, 16, 400])
         assert torch.equal(again.score(values, length), whole.score(values, length))
+
+
+def test_a_version_carries_its_reference(
+    version: Path, fitted: Fitted, tmp_path: Path, catalogue: Catalogue
+) -> None:
+    manifest, keys, tensors = read_artefact(version)
+    parts = assemble(manifest, tensors)
+    assert parts.calibration is None
+    parts.calibration = fitted.kept
+    whole = manifest.model_copy(update={"config": manifest.config | parts.config()})
+    write_artefact(tmp_path / "with", whole, keys, parts.tensors())
+    again = Recommender.load(tmp_path / "with", device="cpu")
+    assert again.parts.calibration is not None
+    assert again.parts.calibration.kept == fitted.kept.kept
+    crowd = make_log(20, seed=1)
+    plain, fresh = Recommender.load(version, device="cpu"), again
+    one, other = (r.bind(catalogue).score(crowd, now=NOW).affinity for r in (plain, fresh))
+    assert one.tobytes() == other.tobytes()
+
+
+def test_a_version_with_half_a_reference_is_corrupt(
+    version: Path, fitted: Fitted, tmp_path: Path
+) -> None:
+    manifest, keys, tensors = read_artefact(version)
+    parts = assemble(manifest, tensors)
+    parts.calibration = fitted.kept
+    half = {k: v for k, v in parts.tensors().items() if k != "calibration.threshold"}
+    whole = manifest.model_copy(update={"config": manifest.config | parts.config()})
+    write_artefact(tmp_path / "half", whole, keys, half)
+    with pytest.raises(CorruptArtefact, match="calibration"):
+        Recommender.load(tmp_path / "half", device="cpu")
 
 
 @pytest.mark.parametrize("change", [{"kept": "oracle"}, {"heads": 3}, {"knots": "2"}])
