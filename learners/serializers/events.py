@@ -8,7 +8,7 @@ Keys that are not documented are refused: a misspelt one would otherwise lose wh
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -190,8 +190,11 @@ def _find_control_characters(body: bytes) -> list[str]:
         path, value = waiting.pop()
         if isinstance(value, str) and (raw := _CONTROLS.search(value)):
             found[path or "non_field_errors"] = "\0" in value or raw[0] not in "\t\n\r"
-        parts = value.items() if isinstance(value, dict) else ()
-        parts = enumerate(value) if isinstance(value, list) else parts
+        parts: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, dict):
+            parts = value.items()
+        elif isinstance(value, list):
+            parts = enumerate(value)
         # Backwards, so that the first is looked at first.
         above = f"{path}." if path else ""
         waiting += [(f"{above}{str(key)[:100]}", part) for key, part in parts][::-1]

@@ -116,7 +116,9 @@ def _telling_damage_from_trouble(name: str, *trouble: type[Exception]) -> Iterat
         if not isinstance(error.__cause__, OSError):
             raise
         raise UnavailableArtefact(f"{name}: {error}") from error
-    except (OSError, MemoryError, *trouble) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, MemoryError, *trouble)):
+            raise
         raise UnavailableArtefact(f"{name}: {error}") from error
 
 

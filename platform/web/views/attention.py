@@ -99,8 +99,10 @@ def undo(request: PersonRequest) -> HttpResponse:
     if request.htmx and place == "item":
         return render(request, "web/_feedback_given.html", {"answer": told})
     if request.htmx and place == "next":
-        context = {"answer": told, "after": read_uuid(request.POST.get("after")), "course": course}
-        context |= {"most": TRIES, "focus": True, "waits": True}
+        context = {
+            **{"answer": told, "after": read_uuid(request.POST.get("after")), "course": course},
+            **{"most": TRIES, "focus": True, "waits": True},
+        }
         return render(request, "web/_noted.html", context)
     if place == "next":
         messages.success(request, told)

@@ -59,7 +59,7 @@ def show_home(request: PageRequest) -> HttpResponse:
 
 def _show_next(request: PersonRequest) -> HttpResponse:
     page = read_next_page(learner=request.user, course_slug=request.GET.get("course", ""))
-    context = {"page": page, "signals": SIGNALS, "most": TRIES}
+    context: dict[str, Any] = {"page": page, "signals": SIGNALS, "most": TRIES}
     if page is None:
         return render(request, "web/next_empty.html")
     if not request.htmx or "try" not in request.GET:
@@ -135,6 +135,8 @@ def list_of(course: str, **more: Any) -> str:
 def _find_noted(request: PersonRequest) -> dict[str, Any] | None:
     """What she said just now, where a page without a script comes back from saying it."""
     uid = read_uuid(request.GET.get("noted"))
+    if uid is None:
+        return None
     said = Feedback.objects.filter(learner=request.user, uid=uid, withdrawn_at=None)
-    feedback = said.select_related("item").first() if uid else None
+    feedback = said.select_related("item").first()
     return describe_feedback(feedback) if feedback else None
