@@ -22,7 +22,7 @@ from torch import Tensor
 from recommender.core.errors import CorruptArtefact, IncompatibleArtefact
 
 FORMAT = "attune-recommender"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 WEIGHTS, NAMES, MANIFEST = "model.safetensors", "names.json", "manifest.json"
 
 

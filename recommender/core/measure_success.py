@@ -89,7 +89,8 @@ class SuccessProtocol:
         """P(correct) of the scored rows."""
         logits, events = predict_answers(head, self.log, self.test, text, device)
         found = np.full(len(self.log), np.nan)
-        found[events.numpy()] = head.calibrated(logits.to(device)).cpu().double().numpy()
+        count = head.count[torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))[events]]
+        found[events.numpy()] = head.calibrated(logits.to(device), count).cpu().double().numpy()
         return found[self.rows]
 
 

@@ -35,17 +35,18 @@ class Window:
 def windows(counts: NDArray[np.integer], length: int, shift: int) -> Window:
     """Cuts histories of `counts` events so that each event is a target exactly once.
 
-    Every target but the first ones of a history has at least length / 2 events before it in its
-    window. `shift` moves the cuts, a new one each epoch.
+    Every target has at least length / 4 events before it in its window, or its whole history (as good
+    on validation as length / 2, with a quarter less to compute). `shift` moves the cuts, a new one
+    each epoch.
     """
-    stride = max(1, length // 2)
+    stride = max(1, 3 * length // 4)
     short = counts <= length
     learner = [np.flatnonzero(short & (counts > 0))]
     zero = np.zeros(len(learner[0]), dtype=np.int64)
     start, scored, stop = [zero], [zero], [counts[learner[0]].astype(np.int64)]
     for who in np.flatnonzero(~short):
         count = int(counts[who])
-        cuts = np.arange(stride + shift % stride, count, stride)
+        cuts = np.arange(1 + shift % stride, count, stride)
         begins = np.concatenate([[0], cuts])
         ends = np.concatenate([cuts, [count]])
         learner.append(np.full(len(begins), who))

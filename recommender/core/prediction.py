@@ -61,4 +61,5 @@ def predict_after(  # noqa: PLR0917 - columns of one table
     place = torch.arange(item.shape[1], device=item.device)
     seen = not_retried(item) & (place < length[:, None]) & (place >= length[:, None] - MEMORY)
     about = text if head.text is not None else None
-    return head.calibrated(head(item, right, candidate, seen[:, None], wide, about))
+    logits = head(item, right, candidate, seen[:, None], wide, about)
+    return head.calibrated(logits, head.count[candidate])

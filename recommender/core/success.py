@@ -75,7 +75,7 @@ class SuccessModel(nn.Module):
         self.register_buffer("concept_logit", torch.zeros(concepts + 1))
         self.register_buffer("centre", torch.zeros(FEATURES))
         self.register_buffer("spread", torch.ones(FEATURES))
-        self.register_buffer("platt", torch.tensor([1.0, 0.0]))
+        self.register_buffer("platt", torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
         self.concept = nn.Parameter(torch.randn(concepts + 1, W) * 0.1)
         self.item = nn.Parameter(torch.zeros(rows, W))
         self.text = nn.Linear(text_width, W, bias=False) if text_width else None
@@ -217,9 +217,14 @@ class SuccessModel(nn.Module):
         start = self.own.new_tensor(OWN_START)
         return ((F.softplus(self.own) - start) / start).square().sum() / 2
 
-    def calibrated(self, logits: Tensor) -> Tensor:
-        """Probabilities after Platt scaling."""
-        return torch.sigmoid(self.platt[0] * logits + self.platt[1])
+    def calibrated(self, logits: Tensor, count: Tensor) -> Tensor:
+        """Probabilities after Platt scaling; `count` is the exercises' log(1 + answers).
+
+        Exercises without answers have a scale of their own: what their concepts say of them is less
+        sure than it looks.
+        """
+        slope, offset = self.platt[(count == 0).long()].unbind(-1)
+        return torch.sigmoid(slope * logits + offset)
 
 
 def _inverse_softplus(weight: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ from recommender.core.tallies import FEATURES, SHARED, is_retry, running_wide
 CHUNK = 100
 """Answers of one learner that are predicted together."""
 PRIOR_FOLDS = 5
+UNMET_EVERY = 5
+"""One exercise in so many is made unknown to calibrate for those that are."""
+UNMET_PULL = 4.0
+"""How much a mean exercise of those holds to the scale of all others."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,18 @@ class SuccessTask:
         wide[held] = all_wide(self.log, self.valid, known)[held]
         return wide
 
-    def _difficulty(self, learners: NDArray[np.integer]) -> Exercises:
-        """How hard the exercises were for these learners, allowing for how able they are."""
+    def _difficulty(
+        self, learners: NDArray[np.integer], without: Tensor | None = None
+    ) -> Exercises:
+        """How hard the exercises were for these learners, allowing for how able they are.
+
+        Answers to exercises in the mask `without` [V] are left out.
+        """
+        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))
         rows = self._rows(learners)
-        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))[rows]
+        if without is not None:
+            rows &= ~without[item]
+        item = item[rows]
         right, slots = self.right[rows], self.model.slots.cpu()
         plain = difficulty(item, right, slots, len(self.model.concept) - 1)
         shared = all_wide(self.log, learners, plain)[rows, :SHARED]
@@ -164,6 +177,37 @@ class SuccessTask:
         if not len(events):
             return None
         return -float(losses.binary(logits, self.right[events]))
+
+    def calibrate(self, logits: Tensor, rows: Tensor) -> float:
+        """Fit the model's probabilities to what `predict` gave for validation learners.
+
+        Exercises that nobody has answered are made from a part of those that were: without their own
+        vectors, their difficulties guessed from concepts that don't count them. Returns the log loss.
+        """
+        right = self.right[rows]
+        plain = fit_platt(logits, right)
+        guessed, unmet = self._predict_unmet()
+        self.model.platt.copy_(plain)
+        if len(unmet):
+            exercises = len(np.unique(self.log.item[unmet.numpy()]))
+            # Answers to one exercise share its luck: what counts is how many exercises there are.
+            pull = UNMET_PULL / exercises
+            self.model.platt[1] = fit_platt(guessed, self.right[unmet], plain, pull)
+        count = torch.ones_like(logits)
+        chance = self.model.calibrated(logits.to(self.device), count.to(self.device)).cpu()
+        return metrics.log_loss(chance.double().numpy(), right.double().numpy())
+
+    @torch.no_grad()
+    def _predict_unmet(self) -> tuple[Tensor, Tensor]:
+        """Logits and rows of validation answers to exercises that are made unknown."""
+        hidden = torch.arange(len(self.model.count)) % UNMET_EVERY == 1
+        model = copy.deepcopy(self.model)
+        model.learn(self._difficulty(self.train, without=hidden))
+        model.item[hidden.to(self.device)] = 0
+        logits, rows = predict_answers(model, self.log, self.valid, self.text, self.device)
+        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))[rows]
+        chosen = self.fresh[rows] & hidden[item]
+        return logits[chosen], rows[chosen]
 
 
 def chunk_logits(  # noqa: PLR0917 - one step of the two callers above and below
@@ -212,23 +256,30 @@ def predict_answers(
     return torch.cat([f[0].cpu() for f in found]), torch.cat([f[1] for f in found])
 
 
-def fit_platt(logits: Tensor, right: Tensor) -> Tensor:
-    """Slope and offset [2] that minimise the log loss (Platt, 1999)."""
-    scale = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+def fit_platt(
+    logits: Tensor, right: Tensor, start: Tensor | None = None, pull: float | None = None
+) -> Tensor:
+    """Slope and offset [2] that minimise the mean log loss (Platt, 1999).
+
+    A pull towards `start` (None: no change) decides where the answers decide little: that of one
+    answer, where no other is given.
+    """
+    begin = torch.tensor([1.0, 0.0]) if start is None else start.detach().cpu()
+    scale = begin.double().requires_grad_()
     optimiser = torch.optim.LBFGS([scale], max_iter=100, line_search_fn="strong_wolfe")
     wide = logits.double()
+    weight = 1 / max(len(wide), 1) if pull is None else pull
 
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss = losses.binary(scale[0] * wide + scale[1], right.double())
-        # A small pull towards "no change" decides where a few answers decide nothing.
-        loss = loss + ((scale - torch.tensor([1.0, 0.0])) ** 2).sum() / max(len(wide), 1)
+        loss = loss + weight * ((scale - begin.double()) ** 2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     found = scale.detach().float()
-    return found if torch.isfinite(found).all() and found[0] > 0 else torch.tensor([1.0, 0.0])
+    return found if torch.isfinite(found).all() and found[0] > 0 else begin
 
 
 def area(logits: Tensor, right: Tensor) -> float:

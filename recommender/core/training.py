@@ -36,7 +36,7 @@ from recommender.core.rules import batch_tokens, choose_model
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.split import Split, hold_out
 from recommender.core.success import SuccessConfig, SuccessModel
-from recommender.core.success_training import Chunk, SuccessTask, area, fit_platt
+from recommender.core.success_training import Chunk, SuccessTask, area
 from recommender.core.warm_start import start_from as continue_from
 
 MIN_ANSWERS = 20
@@ -302,12 +302,8 @@ class _Run:
         logits, rows = task.predict(model, split.success_valid)
         if len(rows):
             right = task.right[rows]
-            model.platt.copy_(fit_platt(logits, right))
             found["auc"] = area(logits, right)
-            probability = model.calibrated(logits.to(self.device)).cpu()
-            found["log_loss"] = metrics.log_loss(
-                probability.double().numpy(), right.double().numpy()
-            )
+            found["log_loss"] = task.calibrate(logits, rows)
         return model, found
 
     def _measure(self, bound: BoundRecommender, candidates: Tensor) -> dict[str, float]:

@@ -184,7 +184,8 @@ def test_evaluation_and_slates_see_the_same_numbers(bound: BoundRecommender, log
     logits, rows = predict_answers(
         bound.success, answers, np.arange(log.learners), bound.text, torch.device("cpu")
     )
-    chance = bound.success.calibrated(logits).numpy()
+    count = bound.success.count[torch.from_numpy(answers.item.astype(np.int64))[rows]]
+    chance = bound.success.calibrated(logits, count).numpy()
     for probability, row in list(zip(chance, rows.tolist(), strict=True))[::9]:
         who = int(np.searchsorted(answers.offsets, row, side="right") - 1)
         first = answers.offsets[who : who + 1]

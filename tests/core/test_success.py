@@ -219,7 +219,8 @@ def test_slates_and_evaluation_agree_on_long_histories() -> None:
     log = answers(rng.integers(0, 2, 230).tolist(), items.tolist())
     model, who = head(), np.array([0])
     logits, rows = predict_answers(model, log, who, None, torch.device("cpu"))
-    expected = model.calibrated(logits)[rows == 229]
+    count = model.count[torch.from_numpy(items)[rows]]
+    expected = model.calibrated(logits, count)[rows == 229]
     earlier = log.between(np.array([0]), np.array([229]))
     found = predict_success(model, earlier, items[None, 229:], None)
     np.testing.assert_allclose(found[0], expected.numpy(), rtol=1e-5, atol=1e-5)
