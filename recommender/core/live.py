@@ -134,13 +134,15 @@ class LiveLearner:
     def _batch(self, events: list[Event], gaps: list[int]) -> Batch:
         width = max(1, len(events))
         blank = [Event(0, 0)] * (width - len(events))
-        columns = {
-            name: torch.tensor([[getattr(e, name) for e in [*events, *blank]]])
+        item, behaviour, outcome = (
+            torch.tensor([[getattr(e, name) for e in [*events, *blank]]])
             for name in ("item", "behaviour", "outcome")
-        }
+        )
         attention = [math.log1p(e.attention) for e in [*events, *blank]]
         return Batch(
-            **columns,
+            item=item,
+            behaviour=behaviour,
+            outcome=outcome,
             attention=torch.tensor([attention], dtype=torch.float32),
             gap=torch.tensor([[*gaps, *[0] * len(blank)]]),
             mask=torch.tensor([[True] * len(events) + [False] * len(blank)]),

@@ -284,15 +284,18 @@ def _rank(
     """Rank one learner's candidates; the slate's key seeds what is drawn, so that it can be drawn again."""
     outline = loaded.outline
     # The model learns which item is met next, each item once: of what is due again its affinity says nothing.
-    core, own = (np.float32(0), np.float32(0)) if reweighting is None else reweighting
-    first = np.where(standing.review, np.float32(-np.inf), affinity - core)
+    added: NDArray[np.float64] | None = None
+    if reweighting is not None:
+        core, own = reweighting
+        affinity, added = affinity - core, (core + own).astype(np.float64)
+    first = np.where(standing.review, np.float32(-np.inf), affinity)
     candidates = as_candidates(
         outline,
         standing,
         place=outline.order,
         affinity=first,
         success=success,
-        reweighting=None if reweighting is None else (core + own).astype(np.float64),
+        reweighting=added,
     )
     ranking = rank(
         candidates,
