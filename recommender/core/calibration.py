@@ -25,7 +25,7 @@ from recommender.core.attention_statistics import (
     names,
     statistics,
 )
-from recommender.core.detectors import Autoencoder, Exposed, RobustDistance, Standard
+from recommender.core.detectors import Autoencoder, Either, Exposed, RobustDistance, Standard
 from recommender.core.features import Adjust, Batch
 
 if TYPE_CHECKING:  # serving knows the parts of a version, and this is to be one
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # serving knows the parts of a version, and this is to be one
 
 AVERAGE, TEMPERATURE = "average", "temperature"
 REPAIRS = (AVERAGE, TEMPERATURE)
-DETECTORS = ("autoencoder", "robust distance", "exposed")
+DETECTORS = ("autoencoder", "robust distance", "exposed", "either")
 
 
 class Calibration(nn.Module):
@@ -46,6 +46,7 @@ class Calibration(nn.Module):
         self.standard = Standard(knots, columns)
         self.detector: nn.Module = {
             "autoencoder": Autoencoder, "robust distance": RobustDistance, "exposed": Exposed,
+            "either": Either,
         }[detector](columns)  # fmt: skip
         self.register_buffer("threshold", torch.zeros(()))
         self.register_buffer("positions", torch.zeros(heads, positions))

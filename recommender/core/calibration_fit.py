@@ -22,6 +22,7 @@ from recommender.core.attention_statistics import (
 from recommender.core.calibration import DETECTORS, Calibration
 from recommender.core.detectors import (
     Autoencoder,
+    Either,
     Exposed,
     RobustDistance,
     Standard,
@@ -65,20 +66,17 @@ class Fitted:
     """The calibration with each detector, and how well each did on learners it was not fitted on."""
 
     detectors: Mapping[str, Calibration]  # with their own thresholds
-    area: Mapping[str, float]  # mean area under ROC over the faults at middle severity
-    seen: Sample  # what they were fitted on
-    judged: Sample  # what threshold and choice rest on
+    unshown: Mapping[
+        str, Mapping[str, Calibration]
+    ]  # the same not shown one kind, by name and kind
+    area: Mapping[
+        str, float
+    ]  # mean area under ROC at middle severity, shown and not shown the fault
 
     @property
     def kept(self) -> Calibration:
         """The best one; the first wins ties."""
         return self.detectors[max(self.area, key=lambda name: self.area[name])]
-
-    def never_shown(self, kind: str, seed: int = 0) -> Calibration:
-        """The exposed detector as it would be had it not been shown one kind of fault."""
-        kinds = [other for other in faults.FAULTS if other != kind]
-        standard = self.kept.standard
-        return _finish("exposed", self.seen, self.judged, standard, seed, kinds)[0]
 
 
 def fit_calibration(
@@ -86,7 +84,8 @@ def fit_calibration(
 ) -> Fitted:
     """The reference from three quarters of the `learners`; the others choose detector and threshold.
 
-    Raises BadDataError where too few learners have a history to look at.
+    A detector that was shown faults is judged half by kinds that it was not shown: those to come will be
+    of that sort, too. Raises BadDataError where too few learners have a history to look at.
     """
     rng = np.random.default_rng(seed)
     able = np.asarray(learners)[np.diff(log.offsets)[learners] >= MIN_EVENTS]
@@ -97,42 +96,55 @@ def fit_calibration(
     seen = sample(bound, log, rest, moments=MOMENTS, severity=None, seed=seed)
     judged = sample(bound, log, held, moments=MOMENTS, severity=MIDDLE, seed=seed + 1)
     standard = Standard.fit(seen.healthy, seen.length)
-    found = {name: _finish(name, seen, judged, standard, seed) for name in DETECTORS}
+    healthy, fresh = (standard(part.healthy, part.length) for part in (seen, judged))
+    columns = healthy.shape[1]
+
+    def shown(kinds: Sequence[str]) -> Exposed:
+        faulty = torch.cat([standard(*seen.broken[kind]) for kind in kinds])
+        return Exposed(columns).fit(healthy, faulty, seed)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        autoencoder = Autoencoder(columns).fit(healthy, seed)
+        exposed = shown(faults.FAULTS)
+        blind = {k: shown([other for other in faults.FAULTS if other != k]) for k in faults.FAULTS}
+    plain: dict[str, nn.Module] = {
+        "autoencoder": autoencoder,
+        "robust distance": RobustDistance(columns).fit(healthy, seed),
+        "exposed": exposed,
+        "either": Either(columns).fit(autoencoder, exposed, fresh),
+    }
+    blinds: dict[str, dict[str, nn.Module]] = {
+        "exposed": {**blind},
+        "either": {k: Either(columns).fit(autoencoder, net, fresh) for k, net in blind.items()},
+    }
+    found = {name: _finish(name, plain[name], seen, judged, standard) for name in DETECTORS}
+    unshown = {
+        name: {kind: _finish(name, net, seen, judged, standard) for kind, net in nets.items()}
+        for name, nets in blinds.items()
+    }
+    area = {}
+    for name, (_, areas) in found.items():
+        known = float(np.mean(list(areas.values())))
+        others = [told[kind] for kind, (_, told) in unshown.get(name, {}).items()]
+        area[name] = (known + float(np.mean(others))) / 2 if others else known
     return Fitted(
         {name: whole for name, (whole, _) in found.items()},
-        {name: area for name, (_, area) in found.items()},
-        seen,
-        judged,
+        {n: {kind: whole for kind, (whole, _) in told.items()} for n, told in unshown.items()},
+        area,
     )
 
 
-def _finish(  # noqa: PLR0917 - the parts of one reference
-    name: str,
-    seen: Sample,
-    judged: Sample,
-    standard: Standard,
-    seed: int,
-    kinds: Sequence[str] = faults.FAULTS,
-) -> tuple[Calibration, float]:
-    """One detector with its threshold, and its mean area under ROC."""
-    healthy = standard(seen.healthy, seen.length)
-    columns = healthy.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        detector: nn.Module
-        if name == "autoencoder":
-            detector = Autoencoder(columns).fit(healthy, seed)
-        elif name == "robust distance":
-            detector = RobustDistance(columns).fit(healthy, seed)
-        else:
-            shown = torch.cat([standard(*seen.broken[kind]) for kind in kinds])
-            detector = Exposed(columns).fit(healthy, shown, seed)
+def _finish(
+    name: str, detector: nn.Module, seen: Sample, judged: Sample, standard: Standard
+) -> tuple[Calibration, dict[str, float]]:
+    """One detector with its threshold, and its area under ROC for each fault."""
     whole = _assemble(name, seen, standard, detector)
     with torch.no_grad():
         score = whole.score(judged.healthy, judged.length)
         whole.threshold.copy_(score.double().quantile(1 - FALSE_ALARMS))
-        areas = [area_of(whole, score, *broken) for broken in judged.broken.values()]
-    return whole, float(np.mean(areas))
+        areas = {k: area_of(whole, score, *broken) for k, broken in judged.broken.items()}
+    return whole, areas
 
 
 def _assemble(name: str, seen: Sample, standard: Standard, detector: nn.Module) -> Calibration:

@@ -185,6 +185,38 @@ class Exposed(nn.Module):
         return out
 
 
+class Either(nn.Module):
+    """The louder of an autoencoder and an exposed network: what neither was shown still stands out.
+
+    Their scores are put on one scale by healthy learners: 0 at the median, 1 at the 99% quantile.
+    """
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.autoencoder, self.exposed = Autoencoder(columns), Exposed(columns)
+        self.register_buffer("middle", torch.zeros(2))
+        self.register_buffer("reach", torch.ones(2))
+        self.middle: Tensor
+        self.reach: Tensor
+
+    @torch.no_grad()
+    def fit(self, autoencoder: Autoencoder, exposed: Exposed, healthy: Tensor) -> Either:
+        """From both as they are fitted, and statistics of learners that neither has seen."""
+        self.autoencoder, self.exposed = autoencoder, exposed
+        score = self._both(healthy).double()
+        middle, far = score.quantile(0.5, dim=0), score.quantile(0.99, dim=0)
+        self.middle.copy_(middle)
+        self.reach.copy_((far - middle).clamp(min=1e-6))
+        return self.eval()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[B] the higher score of the two."""
+        return ((self._both(z) - self.middle) / self.reach).amax(1)
+
+    def _both(self, z: Tensor) -> Tensor:
+        return torch.stack([self.autoencoder(z), self.exposed(z)], 1)
+
+
 def weighted_quantiles(
     values: NDArray[np.float64], weight: NDArray[np.float64], at: tuple[float, ...]
 ) -> NDArray[np.float64]:

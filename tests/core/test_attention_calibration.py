@@ -145,8 +145,10 @@ def test_severe_faults_are_told_from_healthy_learners(
         assert area_of(fitted.kept, healthy, *told.broken[kind]) > 0.9, kind
 
 
-def test_three_detectors_are_fitted_and_the_best_is_kept(fitted: Fitted) -> None:
-    assert set(fitted.detectors) == {"autoencoder", "robust distance", "exposed"}
+def test_four_detectors_are_fitted_and_the_best_is_kept(fitted: Fitted) -> None:
+    assert set(fitted.detectors) == {"autoencoder", "robust distance", "exposed", "either"}
+    assert set(fitted.unshown) == {"exposed", "either"}
+    assert all(set(by) == set(FAULTS) for by in fitted.unshown.values())
     assert fitted.area[fitted.kept.kept] == max(fitted.area.values())
 
 

@@ -11,7 +11,7 @@ import torch
 from recommender.core import calibration_fit, detectors
 from recommender.core.attention_faults import FAULTS
 from recommender.core.credits import CREDITS
-from recommender.core.detectors import Autoencoder, Exposed, RobustDistance, Standard
+from recommender.core.detectors import Autoencoder, Either, Exposed, RobustDistance, Standard
 from recommender.core.metrics import auc
 from recommender.core.studies import calibration, faithfulness
 from recommender.core.studies.__main__ import main
@@ -119,7 +119,8 @@ def test_detectors_see_what_breaks_a_correlation(monkeypatch: pytest.MonkeyPatch
         Autoencoder(3, hidden=16, code=2).fit(healthy, 0),
         Exposed(3).fit(healthy, odd, 0),
     )
-    for detector in fitted:
+    either = Either(3).fit(fitted[1], Exposed(3).fit(healthy, healthy + 5, 0), healthy)
+    for detector in (*fitted, either):  # the last one was shown something else
         with torch.no_grad():
             score = detector(torch.cat([fresh, odd])).double().numpy()
         assert auc(score, truth) > 0.9, type(detector).__name__
