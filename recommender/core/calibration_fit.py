@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from recommender.core.detectors import (
 from recommender.core.errors import BadDataError
 from recommender.core.events import EventLog
 from recommender.core.features import Adjust, Batch, make_batch
+from recommender.core.progress import OnStep, say_nothing
 from recommender.core.serving import BoundRecommender, Watch
 
 FALSE_ALARMS = 0.01
@@ -80,32 +81,49 @@ class Fitted:
 
 
 def fit_calibration(
-    bound: BoundRecommender, log: EventLog, learners: NDArray[np.integer], *, seed: int = 0
+    bound: BoundRecommender,
+    log: EventLog,
+    learners: NDArray[np.integer],
+    *,
+    seed: int = 0,
+    on_step: OnStep = say_nothing,
 ) -> Fitted:
     """The reference from three quarters of the `learners`; the others choose detector and threshold.
 
     A detector that was shown faults is judged half by kinds that it was not shown: those to come will be
-    of that sort, too. Raises BadDataError where too few learners have a history to look at.
+    of that sort, too. Its steps: the moments looked at, then the detectors. Raises BadDataError where
+    too few learners have a history to look at.
     """
+    steps = 2 * MOMENTS + 2 + len(faults.FAULTS) + 1
+    done = 0
+
+    def tell(by: int = 0) -> None:
+        nonlocal done
+        done += by
+        on_step(done, steps)
+
     rng = np.random.default_rng(seed)
     able = np.asarray(learners)[np.diff(log.offsets)[learners] >= MIN_EVENTS]
     if len(able) < FEWEST:
         raise BadDataError(f"calibration: {len(able)} learners with {MIN_EVENTS} events or more")
     able = rng.permutation(able)[:LEARNERS]
     held, rest = able[::HELD], np.delete(able, np.s_[::HELD])
-    seen = sample(bound, log, rest, moments=MOMENTS, severity=None, seed=seed)
-    judged = sample(bound, log, held, moments=MOMENTS, severity=MIDDLE, seed=seed + 1)
+    seen = sample(bound, log, rest, moments=MOMENTS, severity=None, seed=seed, tell=tell)
+    judged = sample(bound, log, held, moments=MOMENTS, severity=MIDDLE, seed=seed + 1, tell=tell)
     standard = Standard.fit(seen.healthy, seen.length)
     healthy, fresh = (standard(part.healthy, part.length) for part in (seen, judged))
     columns = healthy.shape[1]
 
     def shown(kinds: Sequence[str]) -> Exposed:
         faulty = torch.cat([standard(*seen.broken[kind]) for kind in kinds])
-        return Exposed(columns).fit(healthy, faulty, seed)
+        net = Exposed(columns).fit(healthy, faulty, seed)
+        tell(1)
+        return net
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         autoencoder = Autoencoder(columns).fit(healthy, seed)
+        tell(1)
         exposed = shown(faults.FAULTS)
         blind = {k: shown([other for other in faults.FAULTS if other != k]) for k in faults.FAULTS}
     plain: dict[str, nn.Module] = {
@@ -123,6 +141,7 @@ def fit_calibration(
         name: {kind: _finish(name, net, seen, judged, standard) for kind, net in nets.items()}
         for name, nets in blinds.items()
     }
+    tell(1)
     area = {}
     for name, (_, areas) in found.items():
         known = float(np.mean(list(areas.values())))
@@ -175,8 +194,12 @@ def sample(
     moments: int,
     severity: float | None,
     seed: int,
+    tell: Callable[[int], None] = lambda _moments: None,
 ) -> Sample:
-    """Watch learners at `moments` of their histories; a severity of None draws one for each batch."""
+    """Watch learners at `moments` of their histories; a severity of None draws one for each batch.
+
+    `tell` hears how many more moments were looked at, after each batch; it may raise to end the work.
+    """
     rng = np.random.default_rng(seed)
     usual, window = how_usual(bound).clone(), bound.model.config.length
     heads = bound.model.config.heads
@@ -203,9 +226,12 @@ def sample(
                 broken[kind].append(told(wrong, seen))
             return logits
 
+        tell(0)
         return adjust
 
     def watch_flood(_rows: slice, batch: Batch) -> Adjust:
+        tell(0)
+
         def adjust(logits: Tensor) -> Tensor:
             seen = Histories.of(batch, bound.vectors, usual)
             broken[faults.FLOODED].append(told(logits, seen))
@@ -218,6 +244,7 @@ def sample(
         look(bound, part, watch)
         bot = faults.flood(part, drawn(), bound.catalogue.rows, window, rng)
         look(bound, bot, watch_flood)
+        tell(1)
     columns = [torch.cat(found) for found in zip(*healthy, strict=True)]
     return Sample(
         columns[0],

@@ -46,6 +46,7 @@ class TrainConfig:
     success_epochs: int = 30
     success_rate: float = 1e-3
     model: ModelConfig | None = None
+    calibrate: bool = False  # learn what healthy attention is: for a version that serves
 
     def __post_init__(self) -> None:
         if self.minutes <= 0:

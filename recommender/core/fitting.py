@@ -17,6 +17,7 @@ from recommender.core.evaluation import Cases, exclude, rank_cases
 from recommender.core.events import EventLog
 from recommender.core.features import Batch, make_batch
 from recommender.core.mixture import DECAYS, Mixture, ScoredCases, climb, quality
+from recommender.core.progress import OnStep, say_nothing
 from recommender.core.serving import BoundRecommender
 
 CELLS = 24_000_000
@@ -32,12 +33,6 @@ HEATS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0, 2.5]
 
 Kept = tuple[Tensor, Tensor]
 """Columns and values [V, kept] of the largest entries of each row."""
-OnStep = Callable[[int, int], object]
-"""Told (steps done, steps in all), also several times within a step; may raise to end the work."""
-
-
-def _say_nothing(_done: int, _all: int) -> None:
-    return
 
 
 def fit_linear(
@@ -49,7 +44,7 @@ def fit_linear(
     candidates: Tensor,
     seconds: float,
     weights: linear.ItemWeights | None = None,
-    on_step: OnStep = _say_nothing,
+    on_step: OnStep = say_nothing,
 ) -> tuple[Kept, dict[str, float]]:
     """The item-to-item part and what was chosen for it on validation.
 
@@ -119,7 +114,7 @@ def fit_mixture(
     alike: Kept | None = None,
     seed: int = 0,
     seconds: float = 120.0,
-    on_step: OnStep = _say_nothing,
+    on_step: OnStep = say_nothing,
 ) -> Mixed:
     """Weights and decay by coordinate search on NDCG@10, then τ by likelihood.
 

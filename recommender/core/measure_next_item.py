@@ -176,7 +176,9 @@ class _Measurement:
                 log,
                 self.catalogue,
                 config=TrainConfig(
-                    minutes=max(0.02, self.left(until.train) / 60), seed=options.seed
+                    minutes=max(0.02, self.left(until.train) / 60),
+                    seed=options.seed,
+                    calibrate=keep and options.save is not None,
                 ),
                 out=folder,
                 checkpoint=None,

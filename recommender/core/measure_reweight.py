@@ -161,7 +161,11 @@ class _Measurement:
     ) -> tuple[TrainResult, BoundRecommender]:
         """A model that knows what was before the moment."""
         with self.watch.stage("train"):
-            config = TrainConfig(minutes=max(0.05, self.left(until) / 60), seed=self.options.seed)
+            config = TrainConfig(
+                minutes=max(0.05, self.left(until) / 60),
+                seed=self.options.seed,
+                calibrate=self.options.save is not None,
+            )
             result = train(
                 replay.log,
                 self.catalogue,

@@ -152,7 +152,7 @@ def measure_success(options: Options) -> None:
             train(
                 log,
                 catalogue,
-                config=TrainConfig(minutes=left(options, watch), seed=options.seed),
+                config=TrainConfig(minutes=left(options, watch), seed=options.seed, calibrate=True),
                 out=options.save,
                 checkpoint=None,
                 start_from=None,

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+OnStep = Callable[[int, int], object]
+"""Told (steps done, steps in all), also several times within a step; may raise to end the work."""
+
+
+def say_nothing(_done: int, _all: int) -> None:
+    """For whom nobody listens to."""
 
 
 @dataclass(frozen=True)

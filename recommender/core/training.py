@@ -32,6 +32,7 @@ from recommender.core.model import NextItemModel
 from recommender.core.next_item import NextItemTask, Window
 from recommender.core.parts import Parts
 from recommender.core.progress import Progress
+from recommender.core.reference import fit_reference
 from recommender.core.rules import batch_tokens, choose_model
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.split import Split, hold_out
@@ -194,6 +195,9 @@ class _Run:
         parts = replace(parts, mixture=mixed.mixture, index=mixed.kept[0], value=mixed.kept[1])
         bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
         chosen["mixture"] = asdict(mixed.mixture) | {"words": mixed.words}
+        step = partial(self._step, "calibration")
+        parts.calibration, told = fit_reference(bound, split.train, self.config, step)
+        chosen |= told
         found |= self._measure(bound, candidates)
         self._stop_if_asked()
         self._tell("save")
