@@ -33,7 +33,7 @@ from recommender.core.next_item import NextItemTask, Window
 from recommender.core.parts import Parts
 from recommender.core.progress import Progress
 from recommender.core.reference import fit_reference
-from recommender.core.rules import batch_tokens, choose_model
+from recommender.core.rules import batch_tokens, choose_model, most_epochs
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.split import Split, hold_out
 from recommender.core.success import SuccessConfig, SuccessModel
@@ -48,8 +48,6 @@ LINEAR_SHARE, MIXTURE_SHARE = 0.15, 0.05
 """Parts of the time that fitting the linear part and the mixture may take."""
 MEASURE_CELLS = 100_000_000
 """Validation cases times catalogue rows of the final figures, at most."""
-BLIND_EPOCHS = 10
-"""Epochs where nothing is held out to tell when to stop."""
 
 
 @dataclass(frozen=True)
@@ -240,11 +238,12 @@ class _Run:
             device=self.device,
             targets=split.targets,
         )
+        epochs = most_epochs(config, len(split.train), blind=not len(split.valid))
         with task.helped() as crew:
             loop: Loop[Window] = Loop(
                 model,
                 replace(
-                    self._schedule(config.epochs if len(split.valid) else BLIND_EPOCHS, seconds),
+                    self._schedule(epochs, seconds),
                     patience=config.patience * (2 if len(split.valid) < FEW_CASES else 1),
                 ),
                 phase="attention",
