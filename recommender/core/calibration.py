@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recommender.core import attention_faults as faults
+from recommender.core.attention_names import names
 from recommender.core.attention_repair import adapt_temperature, prior_over, weighted_average
 from recommender.core.attention_statistics import (
     MIN_EVENTS,
     Histories,
     entropy,
     how_usual,
-    names,
     statistics,
 )
 from recommender.core.detectors import Autoencoder, Either, Exposed, RobustDistance, Standard

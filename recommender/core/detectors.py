@@ -16,6 +16,8 @@ STEPS = 1500
 """Of 128 learners each, in which a network is fitted: seconds."""
 BACKFITS = 5
 """Rounds in which the medians at all knots are fitted to what the others leave."""
+LOUD = (0.995, 0.99)
+"""Quantiles of healthy scores at which autoencoder and exposed network are equally loud in `Either`."""
 LEVELS = 33
 """Quantiles between which a statistic is made normal."""
 
@@ -188,7 +190,8 @@ class Exposed(nn.Module):
 class Either(nn.Module):
     """The louder of an autoencoder and an exposed network: what neither was shown still stands out.
 
-    Their scores are put on one scale by healthy learners: 0 at the median, 1 at the 99% quantile.
+    Their scores are put on one scale by healthy learners: 0 at the median, 1 where one in a hundred is
+    (of the autoencoder: one in two hundred, as what it finds strange is mostly healthy).
     """
 
     def __init__(self, columns: int) -> None:
@@ -204,7 +207,8 @@ class Either(nn.Module):
         """From both as they are fitted, and statistics of learners that neither has seen."""
         self.autoencoder, self.exposed = autoencoder, exposed
         score = self._both(healthy).double()
-        middle, far = score.quantile(0.5, dim=0), score.quantile(0.99, dim=0)
+        middle = score.quantile(0.5, dim=0)
+        far = torch.stack([one.quantile(loud) for one, loud in zip(score.T, LOUD, strict=True)])
         self.middle.copy_(middle)
         self.reach.copy_((far - middle).clamp(min=1e-6))
         return self.eval()

@@ -14,6 +14,7 @@ from torch import Tensor
 from recommender.core import detectors
 from recommender.core.artefact import read_artefact, write_artefact
 from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, flood
+from recommender.core.attention_names import names
 from recommender.core.attention_repair import (
     HOTTEST,
     adapt_temperature,
@@ -25,7 +26,6 @@ from recommender.core.attention_statistics import (
     Histories,
     effective_events,
     entropy,
-    names,
     statistics,
 )
 from recommender.core.calibration import AVERAGE, REPAIRS, TEMPERATURE, Calibration, Watcher
