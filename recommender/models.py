@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from content.models import Item
 from recommender.entries import EntriesField
+from recommender.observations import ItemNorm, Observation  # noqa: F401  where Django looks for models
 
 
 class ModelVersion(models.Model):

@@ -27,12 +27,14 @@ def _export(user_id: int) -> Iterator[tuple[str, Any]]:
         export_attention,
         export_feedback,
         export_impressions,
+        export_observations,
         export_slates,
     )
 
     yield "slates", export_slates(learner_id=user_id)
     yield "impressions", export_impressions(learner_id=user_id)
     yield "feedback", export_feedback(learner_id=user_id)
+    yield "observations", export_observations(learner_id=user_id)
     yield "attention", export_attention(learner_id=user_id)
 
 

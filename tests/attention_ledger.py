@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from recommender.core.reweighting import LedgerEntry, Profile, Reweighting, fold
-from recommender.models import AttentionProfile, Feedback, Slate
+from recommender.models import AttentionProfile, Feedback, Observation, Slate
 
 HELP = {"helpful", "not_helpful"}
 DIFFICULTY = {"too_easy", "too_hard"}
@@ -21,7 +21,7 @@ def stored_weights(person: Any) -> dict[str, float]:
 
 
 def folded(person: Any) -> Profile:
-    """The profile of what she last said of each item in each respect; of its difficulty, nothing."""
+    """The profile of what she last said of each item in each respect (of its difficulty, nothing), and of what she did."""
     last: dict[tuple[int, str], Feedback] = {}
     for row in Feedback.objects.filter(learner=person).order_by("received_at", "pk"):
         if row.withdrawn_at is None and row.signal not in DIFFICULTY:
@@ -35,6 +35,18 @@ def folded(person: Any) -> Profile:
             own=tuple(row.features),
         )
         for row in last.values()
+    ]
+    reset_at = AttentionProfile.objects.get(pk=person.pk).reset_at
+    entries += [
+        LedgerEntry(
+            at=row.received_at.timestamp(),
+            id=f"{row.event}:{row.respect}",
+            strength=Reweighting().strengths[row.signal] * row.surprise,
+            shares=[(tuple(part["features"]), part["share"]) for part in row.contributions],
+            own=tuple(row.features),
+        )
+        for row in Observation.objects.filter(learner=person)
+        if reset_at is None or row.received_at > reset_at
     ]
     return fold(entries, now=timezone.now().timestamp(), config=Reweighting())
 

@@ -22,7 +22,7 @@ class AttentionView(APIView):
 
     @extend_schema(operation_id="me_attention_retrieve", responses=AttentionSerializer, tags=["me"])
     def get(self, request: Request) -> Response:
-        """Topics, formats, behaviours and items whose weight differs from 1, and which feedback moved them."""
+        """Topics, formats, behaviours and items whose weight differs from 1, and which feedback, or what that she did, moved them."""
         return _answer(_person(request))
 
     @extend_schema(
@@ -49,7 +49,7 @@ class AttentionView(APIView):
 
     @extend_schema(operation_id="me_attention_destroy", responses={204: None}, tags=["me"])
     def delete(self, request: Request) -> Response:
-        """Reset: all her feedback is taken back, her settings are gone, and what she hid is shown again."""
+        """Reset: all her feedback is taken back, what she did so far moves nothing, her settings are gone, what she hid is shown."""
         reset_attention(learner_id=_person(request))
         return Response(status=204)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from recommender.core.reweighting import LedgerEntry, Limits, Profile, Reweighti
 from recommender.pipeline.active import ActiveModel
 from recommender.selectors.attention import Said, StoredAttention
 
-FOLD: Final = 2
+FOLD: Final = 3
 """Counts up where the same ledger and configuration fold to another profile than before."""
 TOLD: Final = 5
 """Of what moved a feature the largest five are kept for her page."""
@@ -74,7 +75,7 @@ def _enter(said: Said, config: Reweighting) -> LedgerEntry:
     return LedgerEntry(
         at=said.received_at.timestamp(),
         id=said.id,
-        strength=config.strength(said.signal),
+        strength=_strength(said, config),
         shares=[
             (tuple(part["features"]), part["share"])
             for part in said.contributions
@@ -82,6 +83,13 @@ def _enter(said: Said, config: Reweighting) -> LedgerEntry:
         ],
         own=tuple(said.features),
     )
+
+
+def _strength(said: Said, config: Reweighting) -> float:
+    """ε: of the signal and of how little it was expected; a comment adds its own, of the signal's sign."""
+    plain = config.strength(said.signal, said.surprise)
+    added = config.strength("comment") if said.comment and plain else 0.0
+    return plain + math.copysign(added, plain)
 
 
 def _within(limits: Mapping[str, Sequence[float]], limit: float) -> Limits:

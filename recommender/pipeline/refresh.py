@@ -27,6 +27,7 @@ from learners.services.freshness import (
 )
 from recommender import metrics
 from recommender.models import Slate
+from recommender.observations import Observation
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.artefacts import UnavailableArtefact
 from recommender.pipeline.attention import (
@@ -36,6 +37,7 @@ from recommender.pipeline.attention import (
     fold_profiles,
 )
 from recommender.pipeline.heartbeat import BEATS_A_LEASE, Heartbeat
+from recommender.pipeline.observing import observe
 from recommender.pipeline.slates import make_slates
 from recommender.selectors.attention import StoredAttention, read_attention
 from recommender.selectors.freshness import list_orphans, list_outdated, read_clock, read_counts
@@ -43,6 +45,7 @@ from recommender.selectors.situations import Read, read_situations
 from recommender.selectors.versions import get_serving_version_id
 from recommender.services.attention import store_folds
 from recommender.services.leases import LostLease, name_worker
+from recommender.services.observations import make_profiles, store_observations
 from recommender.services.slates import store_slates
 
 logger = logging.getLogger(__name__)
@@ -180,7 +183,9 @@ def _refresh_together(
             on_progress=heartbeat.check,
         )
         folds = describe_folds(attention, profiles, rules=rules)
-        return _write(slates, folds, seqs=seqs, worker=worker, now=now)
+        observed = [row for each in attention.values() for row in each.observed]
+        make_profiles(learner_ids={row.learner_id for row in observed})
+        return _write(slates, folds, observed, seqs=seqs, worker=worker, now=now)
 
 
 @contextmanager
@@ -200,8 +205,9 @@ def read_snapshot(
 ) -> tuple[dict[int, int], dict[int, Read], dict[int, StoredAttention]]:
     """Return dirty_seq, situation and attention profile (of those who have one), all as of one moment.
 
-    The gone are left out. Profiles that were folded under other `rules` come with their ledger. Inside a transaction
-    of the caller it is the caller's isolation that holds.
+    The gone are left out. Profiles that were folded under other `rules`, and those of learners who did something worth
+    noting since their last slates, come with their ledger. Inside a transaction of the caller it is the caller's
+    isolation that holds.
     """
     nested = connection.in_atomic_block
     with transaction.atomic():
@@ -210,7 +216,7 @@ def read_snapshot(
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         counts = read_counts(learner_ids=learner_ids)
         reads = read_situations(learner_ids=list(counts), now=timezone.now())
-        attention = read_attention(learner_ids=list(counts), rules=rules)
+        attention = read_attention(learner_ids=list(counts), rules=rules, observed=observe(reads))
     seqs = {learner: dirty for learner, (dirty, _clean) in counts.items()}
     return seqs, dict(reads), dict(attention)
 
@@ -218,15 +224,20 @@ def read_snapshot(
 def _write(
     slates: Sequence[Slate],
     folds: Mapping[int, tuple[int, dict[str, Any]]],
+    observed: Sequence[Observation],
     *,
     seqs: dict[int, int],
     worker: str,
     now: datetime,
 ) -> Refreshed:
-    """Store slates and profiles and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
+    """Store slates, observations and profiles and mark their learners clean, in one transaction.
+
+    Not of those that were lost meanwhile.
+    """
     with transaction.atomic():
         held = mark_clean_batch(worker=worker, seqs=seqs)
         store_slates([slate for slate in slates if slate.learner_id in held], now=now)
+        store_observations([row for row in observed if row.learner_id in held])
         store_folds({one: each for one, each in folds.items() if one in held}, now=now)
     return Refreshed(stored=held, lost=set(seqs) - held)
 

@@ -47,6 +47,7 @@ from recommender.pipeline.vectors import compute_vectors, load_encoder
 from recommender.pipeline.workfolders import remove_leftovers, work_folder
 from recommender.selectors.versions import get_active_version
 from recommender.services.leases import LostLease, name_worker
+from recommender.services.observations import count_norms
 from recommender.services.training import (
     Produced,
     claim_training_run,
@@ -130,6 +131,7 @@ class _Work:
         catalogue = add_texts(load_catalogue(encoder=load_encoder().hash).catalogue)
         self._phase("export")
         assert self.run.data_until is not None  # noqa: S101  every claimed run has one
+        count_norms(until=self.run.data_until)
         log = export_events(
             self.folder / "log",
             catalogue=catalogue,

@@ -17,6 +17,7 @@ from learners.selectors import list_learner_courses
 from recommender.attention import FAMILIES, LIMIT, weights_at
 from recommender.models import AttentionProfile, Feedback
 from recommender.selectors.ledger import read_ledgers, standing_feedback
+from recommender.selectors.observations import Deed, read_deeds
 
 SEEN: Final = 0.005
 """Weights that differ from 1 by less of their logarithm are not told."""
@@ -43,9 +44,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Move:
-    """What one feedback did to a weight: the factor that it changed it by when it came."""
+    """What one feedback, or one thing that she did, changed a weight by when it came: a factor."""
 
-    feedback: Statement
+    feedback: Statement | None
+    observation: Deed | None
     factor: float
 
 
@@ -79,6 +81,7 @@ class AttentionView:
     target_success: float
     features: list[FeatureWeight]
     feedback: list[Statement]
+    observations: list[Deed]
 
 
 def describe_attention(
@@ -97,7 +100,10 @@ def describe_attention(
     names = _name_features(told, course_ids)
     moved = profile.state.get("moved", {})
     wanted = {entry for name in names for entry, _delta in moved.get(name, ())}
-    latest, said = _read_statements(learner_id, wanted, course_ids)
+    latest, said = _read_statements(
+        learner_id, [entry for entry in wanted if isinstance(entry, int)], course_ids
+    )
+    deeds = read_deeds(learner_id=learner_id, reset_at=profile.reset_at, course_ids=course_ids)
     return AttentionView(
         paused=profile.paused,
         stale=profile.revision > profile.folded_revision,
@@ -112,15 +118,16 @@ def describe_attention(
                 name=names[feature][1],
                 log_weight=weights[feature],
                 moved_by=[
-                    Move(said[entry], round(math.exp(delta), 4))
+                    Move(said.get(entry), deeds.get(entry), round(math.exp(delta), 4))
                     for entry, delta in moved.get(feature, ())
-                    if entry in said
+                    if entry in said or entry in deeds
                 ],
             )
             for feature in told
             if feature in names
         ],
         feedback=latest,
+        observations=list(deeds.values())[:LATEST],
     )
 
 
@@ -174,7 +181,7 @@ def list_concepts(*, learner_id: int) -> list[Concept]:
 
 def sum_up_attention() -> dict[str, Any]:
     """Return how many learners have a profile or paused it, and the feedback in force by signal: no learner's own."""
-    profiles = AttentionProfile.objects.filter(folded_revision__gt=0)
+    profiles = AttentionProfile.objects.filter(folded_at__isnull=False)
     counts = profiles.aggregate(
         learners=Count("pk", filter=~Q(state__log_weight={})),
         paused=Count("pk", filter=Q(paused=True)),

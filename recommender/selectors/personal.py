@@ -7,6 +7,7 @@ from common.pages import read_pages, read_rows
 
 from content.models import Item
 from recommender.models import AttentionProfile, Feedback, Impression, Slate
+from recommender.observations import Observation
 from recommender.storage import unpack_contributions, unpack_history
 
 # A slate is a hundred entries with the contributions of thirty-two events to each.
@@ -75,6 +76,27 @@ def export_feedback(*, learner_id: int) -> Iterator[dict[str, Any]]:
             "comment": row["comment"],
             "received_at": row["received_at"].isoformat(),
             "withdrawn_at": row["withdrawn_at"].isoformat() if row["withdrawn_at"] else None,
+            "features": row["features"],
+            "contributions": row["contributions"],
+        }
+
+
+def export_observations(*, learner_id: int) -> Iterator[dict[str, Any]]:
+    """What was observed of what she did with her lists, in the order of the fold."""
+    rows = Observation.objects.filter(learner=learner_id)
+    fields = (
+        *("event", "item__slug", "respect", "signal", "surprise", "received_at", "slate_uid"),
+        *("features", "contributions"),
+    )
+    for row in read_rows(rows, *fields, key=("received_at", "id")):
+        yield {
+            "event": row["event"],
+            "item": row["item__slug"],
+            "respect": row["respect"],
+            "signal": row["signal"],
+            "surprise": row["surprise"],
+            "received_at": row["received_at"].isoformat(),
+            "slate_uid": str(row["slate_uid"]) if row["slate_uid"] else None,
             "features": row["features"],
             "contributions": row["contributions"],
         }

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from recommender.attention import FAMILIES, LIMIT
 from recommender.models import Feedback
+from recommender.observations import Observation
 from recommender.services.attention import MOST_SET
 
 _NAME = re.compile(rf"({'|'.join(FAMILIES)}):[-a-zA-Z0-9_]{{1,100}}", re.ASCII)
@@ -31,8 +32,22 @@ class StatementSerializer(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField()
 
 
+class DeedSerializer(serializers.Serializer[Any]):
+    """One thing that the learner did otherwise than was to be expected."""
+
+    item = NamedItemSerializer(source="*")
+    signal = serializers.ChoiceField(choices=Observation.Signal.choices)
+    text = serializers.CharField(
+        source="signal_label", help_text=_("In the language of the request.")
+    )
+    received_at = serializers.DateTimeField()
+
+
 class MoveSerializer(serializers.Serializer[Any]):
-    feedback = StatementSerializer()
+    """One of feedback and observation is null."""
+
+    feedback = StatementSerializer(allow_null=True)
+    observation = DeedSerializer(allow_null=True)
     factor = serializers.FloatField(
         min_value=0, help_text=_("What it multiplied the weight by when it came.")
     )
@@ -63,6 +78,7 @@ class AttentionSerializer(serializers.Serializer[Any]):
     )
     features = FeatureWeightSerializer(many=True, help_text=_("Furthest from 1 first."))
     feedback = StatementSerializer(many=True, help_text=_("In force, newest first."))
+    observations = DeedSerializer(many=True, help_text=_("What she did that counts, newest first."))
 
 
 class ByFeature(serializers.DictField):

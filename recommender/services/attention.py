@@ -55,7 +55,10 @@ def update_attention(
 
 
 def reset_attention(*, learner_id: int) -> None:
-    """As if she had never said anything: all her feedback is taken back, her settings are gone, hidden items return."""
+    """As if she had never said or done anything with her lists: feedback is taken back, hidden items return, settings are gone.
+
+    Observations of what she did until now stay, and count nothing: a worker may be writing one at this moment.
+    """
     with transaction.atomic():
         lock_history(learner_id)
         profile = change_profile(learner_id=learner_id)

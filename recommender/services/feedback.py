@@ -1,7 +1,6 @@
 """What a learner says of an item of a slate: written to the ledger, acted on by the next refresh, and taken back."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import Any, Final
@@ -15,8 +14,8 @@ from content.models import Item
 from learners.models import Event
 from learners.services.event_store import lock_history
 from learners.services.freshness import mark_dirty
-from recommender.attention import features_of
 from recommender.models import Feedback, Slate
+from recommender.selectors.features import describe_items, list_features
 from recommender.services.attention import change_profile
 from recommender.services.slates import keep_slate
 
@@ -51,7 +50,7 @@ def record_feedback(
         item_id, position = _find_entry(slate, item_slug)
         shares = _read_shares(slate, position)
         events = _read_events(shares)
-        features = _describe_items({item_id, *(item for item, _verb in events.values())})
+        features = describe_items({item_id, *(item for item, _verb in events.values())})
         list_success, course_success = _read_success(slate, position)
         feedback, created = Feedback.objects.get_or_create(
             learner_id=learner_id,
@@ -64,12 +63,12 @@ def record_feedback(
                 "item_id": item_id,
                 "signal": signal,
                 "comment": comment,
-                "features": _features(features, item_id),
+                "features": list_features(features, item_id),
                 "contributions": [
                     {
                         "event": event,
                         "share": share,
-                        "features": _features(features, *events[event]),
+                        "features": list_features(features, *events[event]),
                     }
                     for event, share in shares.items()
                     if event in events
@@ -147,20 +146,3 @@ def _read_shares(slate: Slate, position: int) -> dict[int, float]:
 def _read_events(keys: Collection[int]) -> dict[int, tuple[int, str]]:
     rows = Event.objects.filter(pk__in=keys).values_list("pk", "item_id", "verb") if keys else ()
     return {key: (item, verb) for key, item, verb in rows}
-
-
-def _describe_items(items: Collection[int]) -> dict[int, tuple[str, list[int]]]:
-    """Format and concepts by item id."""
-    taught: dict[int, list[int]] = defaultdict(list)
-    pairs = Item.concepts.through.objects.filter(item__in=items).values_list("item", "concept")
-    for item, concept in pairs:
-        taught[item].append(concept)
-    kinds = Item.objects.filter(pk__in=items).order_by().values_list("pk", "kind")
-    return {item: (kind, taught[item]) for item, kind in kinds}
-
-
-def _features(
-    described: Mapping[int, tuple[str, list[int]]], item: int, verb: str = ""
-) -> list[str]:
-    kind, concepts = described[item]
-    return features_of(item=item, kind=kind, concepts=concepts, behaviour=verb)

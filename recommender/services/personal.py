@@ -3,15 +3,17 @@
 from django.db import transaction
 
 from recommender.models import AttentionProfile, Feedback, Impression, Slate
+from recommender.observations import Observation
 
 
 def erase_person(*, learner_id: int) -> int:
-    """Delete a person's attention profile, feedback, impressions and slates; returns how many rows went."""
+    """Delete a person's attention profile, observations, feedback, impressions and slates; returns how many rows went."""
     with transaction.atomic():
         return sum(
             rows.filter(learner=learner_id).delete()[0]
             for rows in (
                 AttentionProfile.objects,
+                Observation.objects,
                 Feedback.objects,
                 Impression.objects,
                 Slate.objects,

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from web_pages import HTMX, text_of
 
-from recommender.models import AttentionProfile, Feedback
+from content.models import Item
+from learners.services.events import NewEvent, record_events
+from recommender.models import AttentionProfile, Feedback, Observation
 from recommender.services.feedback import record_feedback
 from recommender.services.recommendations import get_recommendations
 
@@ -62,6 +65,25 @@ def test_it_tells_what_moved_and_why(alice: Any, said: Any, page: Callable[..., 
     assert "Counts more" not in body
     assert re.search(r"You said “not helpful” to “Letters lesson”: 0\.\d\d×", body)
     assert "is being worked in" not in body
+
+
+def test_it_tells_what_she_did(
+    alice: Any, group: Any, refresh: Callable[[], Any], page: Callable[..., Client]
+) -> None:
+    slate = get_recommendations(learner_id=alice.pk).slate
+    item = Item.objects.get(slug="letters-lesson")
+    event = NewEvent(
+        uid=uuid.uuid4(), verb="abandoned", item_id=item.pk, occurred_at=timezone.now()
+    )
+    record_events(actor=alice, events=[event])
+    refresh()
+    assert Observation.objects.get().slate_uid == slate
+    body = text_of(page(alice).get(URL))
+    assert re.search(r"“Letters lesson”: you left it unfinished: 0\.\d\d×", body)
+    assert "What you do with your list counts a little" in body
+    assert "What you said" not in body
+    page(alice).post(f"{URL}reset/")
+    assert "you left it unfinished" not in text_of(page(alice).get(URL))
 
 
 def test_undo(alice: Any, said: Feedback, page: Callable[..., Client]) -> None:

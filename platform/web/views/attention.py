@@ -147,6 +147,8 @@ def _read_page(request: PersonRequest, *, tries: int = 1) -> dict[str, Any]:
         ],
         "said": attention.feedback[:SHOWN],
         "said_before": attention.feedback[SHOWN:],
+        "did": attention.observations[:SHOWN],
+        "did_before": attention.observations[SHOWN:],
         "choices": [
             (
                 _("Topics"),

@@ -13,7 +13,7 @@ import psutil
 from django.db import connection
 
 from content.models import Item
-from web.management.bench import scenario
+from web.management.bench import reweighting, scenario
 from web.management.bench.client import Client
 from web.management.bench.intake import measure_intake
 from web.management.bench.latency import measure_latency
@@ -83,6 +83,12 @@ def _measure_scale(client: Client, plan: Plan, events: int, say: Say) -> dict[st
     scenario.settle()
     say(f"refresh of {BATCH} learners beside the bare forward pass")
     refresh = measure_refresh(readers, pairs=plan.refreshes)
+    say("feedback of each of them, then re-weighting plus refresh")
+    reweighting.say_something(readers)
+    reweight = {
+        str(count): reweighting.measure_reweighting(readers[:count], pairs=pairs)
+        for count, pairs in ((1, 4 * plan.refreshes), (BATCH, plan.refreshes))
+    }
     say("reading beside an empty view")
     reading = measure_reading(client, scenario.make_tokens(readers[:64]), pairs=plan.reads)
     intake = {}
@@ -98,6 +104,7 @@ def _measure_scale(client: Client, plan: Plan, events: int, say: Say) -> dict[st
         "read": reading.as_dict(),
         "intake": intake,
         "refresh": refresh,
+        "reweight": reweight,
     }
 
 

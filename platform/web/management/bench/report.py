@@ -23,6 +23,12 @@ def render(report: dict[str, Any]) -> str:
             f"{refresh['ms_a_learner']:.2f} ms a learner; {refresh['items']} items"
         )
         lines.append("    " + ", ".join(f"{k} {v:.0%}" for k, v in refresh["phases"].items()))
+        for count, entry in scale["reweight"].items():
+            name = f"  re-weight and refresh {count} / bare forward pass"
+            lines.append(_pair(name, entry))
+            lines.append(
+                f"    of that {entry['fold_ms']:.2f} ms to fold {entry['feedback_each']} feedbacks each"
+            )
     lines += _describe_growth(report["scales"])
     lines += _describe_latency(report["latency"])
     lines.append(f"measured in {report['seconds']:.0f} s")

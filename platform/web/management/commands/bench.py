@@ -23,7 +23,8 @@ _FOREIGN = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
 class Command(BaseCommand):
     help = (
         "Measure the platform beside the least that this machine could do: reading a slate, taking in events, "
-        "refreshing, event to newer slate under load, memory. Uses servers and data of its own, which are deleted "
+        "refreshing, with and without attention profiles, event to newer slate under load, memory. "
+        "Uses servers and data of its own, which are deleted "
         "afterwards; whatever DATABASE_URL or ATTUNE_HOME name is left alone."
     )
     requires_system_checks = ()
