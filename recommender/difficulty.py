@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 HALF_LIFE: Final = timedelta(days=7)
 FORGOTTEN: Final = timedelta(days=28)
 """From then on it counts nothing: a sixteenth would be left."""
+UNHELPFUL: Final = 0.4
+"""How far what did not help steps back beside what is too hard: behind its like, and before that."""
 HELPERS: Final = 2
 """So many items that teach what is needed come forward for each item that was too hard."""
 
@@ -57,8 +59,8 @@ def step_back(
 
     An item called too hard is lifted again once she completes something on one of its concepts that teaches it, or answers
     the item itself right; one called too easy, once she answers it wrong. While it isn't, of what is `ready` [V] and teaches
-    the concepts of an item too hard the first two in the order of the course come forward; where there is nothing of
-    the kind, of what teaches the direct prerequisites of these concepts.
+    the concepts of an item too hard, and nothing that goes beyond them, the first two in the order of the course come
+    forward; where there is nothing of the kind, of what teaches the direct prerequisites of these concepts.
     """
     declined, scaffold = np.zeros(outline.rows), np.zeros(outline.rows)
     helps: dict[int, int] = {}
@@ -74,6 +76,15 @@ def step_back(
             helps |= dict.fromkeys(helpers, said.item)
     scaffold[declined > 0] = 0.0
     return declined, scaffold, {row: item for row, item in helps.items() if scaffold[row]}
+
+
+def put_behind(outline: "Outline", situation: "Situation", *, now: datetime) -> NDArray[np.float64]:
+    """Return how much each row [V] steps back because she said last that it did not help."""
+    behind = np.zeros(outline.rows)
+    for item, at in situation.unhelpful.items():
+        behind[outline.row_of.get(item, 0)] = UNHELPFUL * strength_at(at, now)
+    behind[0] = 0.0
+    return behind
 
 
 def find_level(outline: "Outline", said: ListSaid | None, *, now: datetime) -> Level | None:
@@ -113,7 +124,12 @@ def _find_helpers(outline: "Outline", row: int, ready: NDArray[np.bool_]) -> lis
     own = frozenset(outline.concepts_of.get(row, ()))
     before = frozenset().union(*(outline.prerequisites.get(one, ()) for one in own)) - own
     for concepts in (own, before):
-        found = [one for one in _teaching(outline, concepts) - {row} if ready[one]]
+        # A page that goes over half a course teaches this, too, and is no help with it.
+        found = [
+            one
+            for one in _teaching(outline, concepts) - {row}
+            if ready[one] and set(outline.concepts_of[one]) <= own | before
+        ]
         if found:
             return sorted(found, key=lambda one: (outline.order[one], one))[:HELPERS]
     return []

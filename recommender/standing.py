@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.difficulty import Difficulty, ListSaid, step_back
+from recommender.difficulty import Difficulty, ListSaid, put_behind, step_back
 
 REST: Final = timedelta(days=1)
 """What was completed isn't offered again before this, whatever the reason."""
@@ -110,6 +110,7 @@ class Situation:
     target_success: float = 0.7
     difficulties: tuple[Difficulty, ...] = ()  # one an item
     list_said: ListSaid | None = None
+    unhelpful: Mapping[int, datetime] = field(default_factory=dict)  # when she said so, by item
     progress: tuple[Progress, ...] = ()
     answers: tuple[Answer, ...] = ()  # oldest first
 
@@ -143,7 +144,7 @@ class Standing:
     pinned: NDArray[np.bool_]  # [V] by a teacher
     review: NDArray[np.bool_]  # [V] completed before and due again
     teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
-    declined: NDArray[np.float64]  # [V] 0..1, called too hard or too easy by her
+    declined: NDArray[np.float64]  # [V] 0..1, called too hard, too easy or of no help by her
     scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
     remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
     introduces: Mapping[int, int] = field(default_factory=dict)  # concept index by row
@@ -202,6 +203,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     open_again = completed & (due | (remedial > 0))
     eligible = offered & ~hidden & (~completed | open_again)
     declined, scaffold, helps = step_back(outline, situation, eligible & (missing == 0), now=now)
+    declined = np.maximum(declined, put_behind(outline, situation, now=now))
     teach_first, introduces, missing, declined = _find_introductions(
         outline, situation, eligible=eligible, missing=missing, known=known, declined=declined
     )

@@ -51,6 +51,13 @@ class Visitor:
             self.complaints.append(f"other host: {request.url}")
 
 
+SETTLED = """() => Promise.all(
+    document.getAnimations()
+        .filter(a => a.effect.getComputedTiming().endTime !== Infinity)
+        .map(a => a.finished.catch(() => null))
+)"""
+
+
 def check(page: Any, address: str) -> Iterator[str]:
     """Yield what is wrong with the page that is open: on a phone and a desktop, in light and dark."""
     for size, scheme in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")):
@@ -59,7 +66,8 @@ def check(page: Any, address: str) -> Iterator[str]:
         # As tall as the page is: what the bar at the bottom of a phone covers can be scrolled free.
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({**size, "height": height})
-        # The colours of the scheme are there with the second frame.
+        # What fades in has its colours at the end, those of the scheme come with the second frame.
+        page.evaluate(SETTLED)
         page.evaluate(
             "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
         )

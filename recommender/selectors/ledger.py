@@ -17,7 +17,7 @@ from typing import Final
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
-from recommender.difficulty import Difficulty, ListSaid
+from recommender.difficulty import FORGOTTEN, Difficulty, ListSaid
 from recommender.models import Feedback
 from recommender.target import START, fold_target
 
@@ -41,6 +41,7 @@ class Ledger:
     target_success: float = START
     difficulties: dict[int, Difficulty] = field(default_factory=dict)  # by item id
     list_said: ListSaid | None = None
+    unhelpful: dict[int, datetime] = field(default_factory=dict)  # when she said so, by item id
 
 
 def standing_feedback(*, learner_ids: Collection[int]) -> QuerySet[Feedback]:
@@ -69,6 +70,7 @@ def read_ledgers(*, learner_ids: Collection[int], now: datetime) -> Mapping[int,
         .filter(
             Q(signal__in=[*RESPECTS["known"], *RESPECTS["difficulty"]])
             | Q(signal=Signal.NOT_NOW, received_at__gt=now - NOT_NOW)
+            | Q(signal__in=RESPECTS["help"], received_at__gt=now - FORGOTTEN)
         )
         .order_by("learner_id", "received_at", "pk")
         .only(
@@ -81,6 +83,10 @@ def read_ledgers(*, learner_ids: Collection[int], now: datetime) -> Mapping[int,
             ledgers[row.learner_id].known.add(row.item_id)
         elif row.signal == Signal.NOT_NOW:
             ledgers[row.learner_id].not_now.add(row.item_id)
+        elif row.signal == Signal.NOT_HELPFUL:
+            ledgers[row.learner_id].unhelpful[row.item_id] = row.received_at
+        elif row.signal == Signal.HELPFUL:
+            ledgers[row.learner_id].unhelpful.pop(row.item_id, None)
         else:
             steps[row.learner_id].append(row)
     for learner, said in steps.items():

@@ -58,6 +58,7 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
                 target_success=ledgers[learner].target_success,
                 difficulties=tuple(ledgers[learner].difficulties.values()),
                 list_said=ledgers[learner].list_said,
+                unhelpful=ledgers[learner].unhelpful,
                 progress=tuple(progress[learner]),
                 answers=_graded(history[learner]),
             ),

@@ -162,3 +162,25 @@ def test_the_level_is_that_of_the_list_she_answered(outline: Outline) -> None:
     assert level(None) is None
     assert level(ListSaid(EXERCISE_1, True, NOW, None, None)) is None
     assert level(ListSaid(EXERCISE_1, True, NOW, 0.8, 0.9), days=28) is None
+
+
+def test_what_did_not_help_steps_back_but_not_as_far(outline: Outline) -> None:
+    standing = stand(outline, hard(OTHER), unhelpful={EXERCISE_1: NOW})
+    assert told(outline, standing.declined) == {OTHER: 1.0, EXERCISE_1: pytest.approx(0.4)}
+    faded = stand(outline, unhelpful={EXERCISE_1: NOW - 7 * DAY})
+    assert told(outline, faded.declined) == {EXERCISE_1: pytest.approx(0.2)}
+
+
+def test_an_introduction_that_did_not_help_gives_way_to_another(outline: Outline) -> None:
+    assert stand(outline).introduces == {1: 0, 4: 1}
+    standing = stand(outline, unhelpful={LESSON_1: NOW})
+    assert standing.introduces == {2: 0, 4: 1}
+    assert told(outline, standing.declined) == {LESSON_1: pytest.approx(0.4)}
+
+
+def test_a_page_over_half_a_course_is_no_help(outline: Outline) -> None:
+    summary = row(32, "reading", LETTERS, EQUATIONS)
+    rows = [row(EXERCISE_1, "exercise", LETTERS), row(LESSON_1, "lesson", LETTERS), summary]
+    course = build_outline(rows, {EQUATIONS: {LETTERS}})
+    assert told(course, stand(course, hard(EXERCISE_1)).scaffold) == {LESSON_1: 1.0}
+    assert told(course, stand(course, hard(LESSON_1)).scaffold) == {}
