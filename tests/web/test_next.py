@@ -213,6 +213,51 @@ def test_nobody_reads_what_another_said(page: Any, alice: Any, charlie: Any, gro
     assert "Noted:" not in text_of(page(charlie).get("/", {"noted": uid}))
 
 
+def test_what_is_refused_is_not_confirmed_and_waits_for_nothing(
+    page: Any, alice: Any, group: Any
+) -> None:
+    client = page(alice)
+    client.get("/")
+    address = f"/next/{uuid.uuid4()}/feedback/"
+    data = {"signal": "too_hard", "item": "letters-lesson"}
+    listed, noted = text_of(client.post(address, data, headers=HTMX)).split('id="noted"')
+    assert f'data-slate="{newest(alice).pk}"' in listed
+    assert 'aria-pressed="true"' not in listed
+    assert "This was not noted" in noted
+    assert "Noted:" not in noted
+    assert "hx-get" not in noted
+    on_item = text_of(client.post(address, {**data, "place": "item"}, headers=HTMX))
+    assert "This was not noted" in on_item
+    assert "Undo" not in on_item
+    plain = text_of(client.post(address, data, follow=True))
+    assert "This was not noted" in plain
+    assert not Feedback.objects.exists()
+
+
+def test_the_page_looks_once_whether_something_happened_since(
+    page: Any, alice: Any, group: Any
+) -> None:
+    client = page(alice)
+    client.get("/")
+    shown = newest(alice)
+    alice.state.refresh_from_db()
+    alice.state.clean_seq = alice.state.dirty_seq
+    alice.state.save()
+    look = {"look": 1, "try": 0, "after": shown.pk}
+    assert "look=1" in text_of(client.get("/"))
+    assert client.get("/", look, headers=HTMX).status_code == 204
+    # What she did on the way back has arrived: the page waits for the list that knows of it.
+    mark_dirty(learner_ids=[alice.pk])
+    assert "try=1" in text_of(client.get("/", look, headers=HTMX))
+    fresh = store_first_slate(learner_id=alice.pk)
+    alice.state.refresh_from_db()
+    alice.state.clean_seq = alice.state.dirty_seq
+    alice.state.save()
+    renewed = client.get("/", look, headers=HTMX)
+    assert renewed.headers["HX-Retarget"] == "#next-list"
+    assert f'data-slate="{fresh.pk}"' in text_of(renewed)
+
+
 @pytest.mark.parametrize("signal", ["", "nice", "too_hard\x00"])
 def test_unknown_feedback_is_refused(page: Any, alice: Any, group: Any, signal: str) -> None:
     client = page(alice)
@@ -228,7 +273,8 @@ def test_nobody_gives_feedback_on_anothers_list(
     page(alice).get("/")
     data = {"signal": "too_hard", "item": "letters-lesson"}
     address = f"/next/{newest(alice).pk}/feedback/"
-    assert "no longer the newest" in text_of(page(charlie).post(address, data, headers=HTMX))
+    refused = page(charlie).post(address, data, headers=HTMX)
+    assert refused.headers["HX-Redirect"] == "/"
     assert page().post(address, data).status_code == 302
     assert not Feedback.objects.exists()
 

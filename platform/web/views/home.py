@@ -11,9 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from rest_framework.exceptions import NotFound, ValidationError
 
+from learners.models import User
 from recommender.models import Feedback
+from recommender.selectors.recommendations import find_newest_slate
 from recommender.services.feedback import record_feedback
 from web.next_page import read_next_page
 from web.operations import read_numbers
@@ -58,6 +61,9 @@ def show_home(request: PageRequest) -> HttpResponse:
 
 
 def _show_next(request: PersonRequest) -> HttpResponse:
+    shown = read_uuid(request.GET.get("after"))
+    if request.htmx and "look" in request.GET and _is_newest(request.user, shown):
+        return HttpResponse(status=204)
     page = read_next_page(learner=request.user, course_slug=request.GET.get("course", ""))
     context: dict[str, Any] = {"page": page, "signals": SIGNALS, "most": TRIES}
     if page is None:
@@ -66,7 +72,6 @@ def _show_next(request: PersonRequest) -> HttpResponse:
         context["noted"] = _find_noted(request)
         return render(request, "web/next.html", context)
     # The page waits for a newer list than the one it shows.
-    shown = read_uuid(request.GET.get("after"))
     tries = read_count(request.GET.get("try"), most=TRIES) + 1
     # The confirmation of what she said tells, where it stands, that the newer list is there.
     context["place"] = NOTED_STATE if request.htmx.target == NOTED_STATE else ""
@@ -77,6 +82,12 @@ def _show_next(request: PersonRequest) -> HttpResponse:
     context |= {"after": shown or page.slate, "tries": tries}
     context["course"] = page.course.slug if page.course else ""
     return render(request, "web/_next_wait.html", context)
+
+
+def _is_newest(learner: User, shown: UUID | None) -> bool:
+    """Whether nothing has happened since the list that her page shows: then there is none to wait for."""
+    newest = find_newest_slate(learner_id=learner.pk)
+    return newest is not None and newest.slate.pk == shown and not newest.stale
 
 
 @login_required
@@ -97,22 +108,31 @@ def give_feedback(request: PersonRequest, slate: UUID) -> HttpResponse:
         )
     except (NotFound, ValidationError):
         # The slate has been overwritten since the page was opened, or the form was made up.
-        told: dict[str, Any] = {
-            "answer": _("This list is no longer the newest. Here it is again."),
-            "feedback": None,
-        }
-    else:
-        told = describe_feedback(feedback)
+        return _refuse(request, course)
+    told = describe_feedback(feedback)
     if request.htmx:
         context = {**told, "given": signal, "signals": SIGNALS, "course": course}
         context |= {"after": slate, "most": TRIES}
         on_item_page = request.POST.get("place") == "item"
         template = "web/_feedback_given.html" if on_item_page else "web/_feedback_taken.html"
         return render(request, template, context)
-    if told["feedback"] is None:
-        messages.info(request, told["answer"])
-        return redirect(list_of(course))
-    return redirect(list_of(course, noted=told["feedback"].uid))
+    return redirect(list_of(course, noted=feedback.uid))
+
+
+def _refuse(request: PersonRequest, course: str) -> HttpResponse:
+    """Nothing was stored, so nothing is confirmed and no list follows: the newest takes the place of the old one."""
+    answer = _("This was not noted: your list has changed since this page was opened.")
+    page = read_next_page(learner=request.user, course_slug=course) if request.htmx else None
+    if page is None:
+        messages.info(request, answer)
+        address = list_of(course)
+        return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+    context = {"answer": answer, "refused": True, "course": course}
+    if request.POST.get("place") == "item":
+        return render(request, "web/_feedback_given.html", context)
+    context |= {"page": page, "signals": SIGNALS, "renewed": True, "quiet": True}
+    response = render(request, "web/_feedback_refused.html", context)
+    return reswap(retarget(response, "#next-list"), "outerHTML")
 
 
 def describe_feedback(feedback: Feedback) -> dict[str, Any]:

@@ -31,6 +31,17 @@
     });
   }
 
+  // What was replaced while it asked has no place for the answer; whoever took its place asks as well.
+  htmx.defineExtension("while-shown", {
+    onEvent: (name, event) => name !== "htmx:beforeOnLoad" || event.detail.elt.isConnected,
+  });
+
+  // A page that the browser kept is as old as the visit before: it looks again for a newer list.
+  window.addEventListener("pageshow", (event) => {
+    const look = document.getElementById("next-look");
+    if (event.persisted && look) htmx.trigger(look, "attune:return");
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) return;
