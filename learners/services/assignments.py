@@ -26,6 +26,7 @@ def give_assignment(
 ) -> Assignment:
     """Give the group (or `learners` of it) a rule on `items`, or on all of its courses' items that teach `concept`.
 
+    The very same rule given again changes nothing: the one in force is returned.
     Raises ValidationError naming the field: exactly one of items and concept; both from the group's own courses;
     learners who are members; a due date for assigned work only.
     """
@@ -47,6 +48,10 @@ def give_assignment(
         raise ValidationError(
             {"learners": [_("Not in this group: %(names)s.") % {"names": ", ".join(strangers)}]}
         )
+    same = Assignment.objects.in_force().filter(group=group, rule=rule, concept=concept, due=due)
+    for held in same.prefetch_related("items", "learners"):
+        if set(held.items.all()) == set(items) and set(held.learners.all()) == set(learners):
+            return held
     assignment = Assignment.objects.create(
         group=group, teacher=teacher, rule=rule, concept=concept, due=due
     )
@@ -54,6 +59,27 @@ def give_assignment(
     assignment.learners.set(learners)
     mark_dirty(learner_ids={one.pk for one in learners} or members)
     return assignment
+
+
+def is_opposed(assignment: Assignment) -> bool:
+    """Whether a rule in force says the opposite of the same item or concept to somebody whom this one reaches.
+
+    Hiding is the opposite of assigning and of keeping at the top.
+    """
+    ban = Assignment.Rule.BAN
+    others = Assignment.objects.in_force().filter(group=assignment.group)
+    hides = assignment.rule == ban
+    others = others.exclude(rule=ban) if hides else others.filter(rule=ban)
+    items, reached = set(assignment.items.all()), set(assignment.learners.all())
+    for other in others.prefetch_related("items", "learners"):
+        about = set(other.items.all())
+        named = set(other.learners.all())
+        same = bool(items & about) or (
+            assignment.concept_id is not None and assignment.concept_id == other.concept_id
+        )
+        if same and (not named or not reached or named & reached):
+            return True
+    return False
 
 
 @transaction.atomic

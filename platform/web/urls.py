@@ -13,6 +13,7 @@ from web.views import (
     items,
     learner_pages,
     progress,
+    rules,
 )
 
 app_name = "web"
@@ -40,8 +41,8 @@ urlpatterns = [
     path("groups/", groups.list_groups, name="groups"),
     path("groups/<int:pk>/", groups.show_group, name="group"),
     path("groups/<int:pk>/code/", groups.change_code, name="group-code"),
-    path("groups/<int:pk>/rules/", groups.give_rule, name="group-rules"),
-    path("groups/<int:pk>/rules/<int:rule>/withdraw/", groups.withdraw_rule, name="group-rule"),
+    path("groups/<int:pk>/rules/", rules.give_rule, name="group-rules"),
+    path("groups/<int:pk>/rules/<int:rule>/withdraw/", rules.withdraw_rule, name="group-rule"),
     path("groups/<int:pk>/members/", groups.change_members, name="group-members"),
     path("groups/<int:pk>/courses/", groups.change_courses, name="group-courses"),
     path("groups/<int:pk>/learners/<int:learner>/", learner_pages.show_learner, name="learner"),

@@ -99,3 +99,23 @@ def test_a_learner_is_found_without_scripts(
     page.goto(f"/groups/{group.pk}/")
     page.click(".pager [rel=next]")
     assert page.locator(NAMES).count() == 5
+
+
+def test_a_rule_is_confirmed_in_sight_and_where_the_keyboard_is(
+    visit: Callable[..., Visitor], bob: Any, group: Group
+) -> None:
+    page = visit(bob).page
+    page.goto(f"/groups/{group.pk}/")
+    page.click("text=Give a rule")
+    page.select_option("[name=item]", "graphs-one")
+    page.click("text=Put in force")
+    said = page.locator("#group-rules [role=status]")
+    for text in ("In force.", "Withdrawn."):
+        said.filter(has_text=text).wait_for()
+        focused = "document.activeElement.matches('#group-rules [role=status]')"
+        page.wait_for_function(f"() => {focused}")
+        box = said.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] <= 800 - box["height"]
+        if text == "In force.":
+            page.click("#group-rules .rule button")

@@ -188,6 +188,24 @@ def test_rules_reach_the_members_or_only_those_named(
     assert not (rules[alice.pk].assigned or rules[charlie.pk].banned)
 
 
+def test_the_same_rule_given_twice_is_one(
+    alice: Any, bob: Any, group: Group, course: Course, adding: Any
+) -> None:
+    item = items_of(course)["counting"]
+    first = give_assignment(group=group, teacher=bob, rule="pin", items=[item], learners=[alice])
+    again = give_assignment(group=group, teacher=bob, rule="pin", items=[item], learners=[alice])
+    assert again == first
+    others = [
+        give_assignment(group=group, teacher=bob, rule="pin", items=[item]),
+        give_assignment(group=group, teacher=bob, rule="ban", items=[item], learners=[alice]),
+        give_assignment(group=group, teacher=bob, rule="pin", concept=adding, learners=[alice]),
+    ]
+    assert len({first.pk, *(other.pk for other in others)}) == 4
+    withdraw_assignment(assignment=first)
+    anew = give_assignment(group=group, teacher=bob, rule="pin", items=[item], learners=[alice])
+    assert anew != first
+
+
 def test_a_rule_for_one_learner_does_not_reach_all_when_she_leaves(
     alice: Any, bob: Any, charlie: Any, group: Group, course: Course
 ) -> None:

@@ -166,6 +166,42 @@ def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
     assert not Assignment.objects.exists()
 
 
+def test_a_refused_rule_from_a_learners_page_answers_with_that_page(
+    page: Any, bob: Any, alice: Any, group: Any
+) -> None:
+    data = {"rule": "assign", "page_of": alice.pk}
+    response = page(bob).post(f"/groups/{group.pk}/rules/", data)
+    assert response.status_code == 422
+    assert response.context["person"] == alice
+    assert "item" in response.context["rule_form"].errors
+
+
+def test_a_rule_is_not_withdrawn_from_the_page_of_a_stranger(
+    page: Any, bob: Any, charlie: Any, group: Any
+) -> None:
+    client = page(bob)
+    client.post(f"/groups/{group.pk}/rules/", {"rule": "pin", "item": "graphs-one"})
+    rule = Assignment.objects.get(group=group)
+    address = f"/groups/{group.pk}/rules/{rule.pk}/withdraw/"
+    assert client.post(address, {"page_of": charlie.pk}).status_code == 404
+    rule.refresh_from_db()
+    assert rule.withdrawn_at is None
+
+
+def test_the_opposite_of_a_rule_in_force_is_warned_of(
+    page: Any, bob: Any, alice: Any, charlie: Any, group: Any
+) -> None:
+    add_learner(group=group, learner=charlie)
+    client, rules = page(bob), f"/groups/{group.pk}/rules/"
+    told = "says the opposite"
+    pin = {"rule": "pin", "item": "graphs-one", "learners": alice.pk}
+    ban = {"rule": "ban", "item": "graphs-one"}
+    assert told not in text_of(client.post(rules, pin, headers=HTMX))
+    assert told not in text_of(client.post(rules, {**ban, "learners": charlie.pk}, headers=HTMX))
+    assert told in text_of(client.post(rules, ban, headers=HTMX))
+    assert told in text_of(client.post(rules, ban, follow=True))
+
+
 def test_the_join_code_is_renewed_and_revoked(page: Any, bob: Any, group: Any) -> None:
     client, old = page(bob), group.join_code
     client.post(f"/groups/{group.pk}/code/", {"action": "renew"}, headers=HTMX)

@@ -12,12 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import replace_url
-from rest_framework.exceptions import APIException
 
 from content.models import Course
-from learners.models import Assignment, Group, User
+from learners.models import Group, User
 from learners.selectors import MemberPage, page_members
-from learners.services import assignments as rules
 from learners.services import groups as services
 from web.assigned import find_assigned, mark_assigned
 from web.forms import CourseForm, FindForm, GroupForm, MemberForm, RuleForm
@@ -57,7 +55,7 @@ def show_group(request: PersonRequest, pk: int) -> HttpResponse:
         response = render(request, "web/_group_members.html", context)
         query = form.as_query()
         return replace_url(response, f"{request.path}?{query}" if query else request.path)
-    return render(request, "web/group.html", _context(group, form))
+    return render(request, "web/group.html", describe_group(group, form))
 
 
 @login_required
@@ -76,69 +74,10 @@ def change_code(request: PersonRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def give_rule(request: PersonRequest, pk: int) -> HttpResponse:
-    """Assign, pin or ban: from the form, or with one press beside a struggling learner.
-
-    From a learner's own page the answer is that page's: her rules, and a form that names her again.
-    """
-    group = find_group(request, pk)
-    page_of = _find_page_of(request, group)
-    form = RuleForm(request.POST, group=group)
-    said, given = "", None
-    if form.is_valid():
-        data = form.cleaned_data
-        try:
-            rules.give_assignment(
-                group=group,
-                teacher=request.user,
-                rule=data["rule"],
-                items=[data["item"]] if data["item"] else [],
-                concept=data["concept"],
-                learners=list(data["learners"]),
-                due=data["due"],
-            )
-        except APIException as error:
-            form.add_error(None, _first_message(error))
-        else:
-            said = _("In force. Their lists follow within seconds.")
-            given = data["concept"] or data["item"]
-            form = _fresh_rule_form(group, page_of)
-    if request.htmx and "brief" in request.POST:
-        told = {"said": said, "given": given, "errors": form.errors}
-        return render(request, "web/_rule_given.html", told)
-    context = {"group": group, "rule_form": form, "said": said}
-    if request.htmx:
-        context |= {"rules": list_rules(group, page_of), "page_of": page_of}
-        return render(request, "web/_group_rules.html", context)
-    if said:
-        messages.success(request, said)
-        return _go_back(group, page_of)
-    return render(request, "web/group.html", {**_context(group), **context}, status=422)
-
-
-@login_required
-@require_POST
-def withdraw_rule(request: PersonRequest, pk: int, rule: int) -> HttpResponse:
-    group = find_group(request, pk)
-    rules.withdraw_assignment(assignment=get_object_or_404(Assignment, pk=rule, group=group))
-    page_of = _find_page_of(request, group)
-    if not request.htmx:
-        messages.success(request, _("Withdrawn."))
-        return _go_back(group, page_of)
-    context = {"group": group, "said": _("Withdrawn."), "page_of": page_of}
-    context |= {
-        "rules": list_rules(group, page_of),
-        "rule_form": _fresh_rule_form(group, page_of),
-    }
-    return render(request, "web/_group_rules.html", context)
-
-
-@login_required
-@require_POST
 def change_members(request: PersonRequest, pk: int) -> HttpResponse:
     group = find_group(request, pk)
     if "remove" in request.POST:
-        learner = _find_member(group, request.POST["remove"])
+        learner = find_member(group, request.POST["remove"])
         services.remove_learner(group=group, learner=learner)
         messages.success(request, _("%(name)s is no longer in the group.") % {"name": learner})
         return redirect("web:group", group.pk)
@@ -148,7 +87,7 @@ def change_members(request: PersonRequest, pk: int) -> HttpResponse:
         services.add_learner(group=group, learner=person)
         messages.success(request, _("%(name)s is in the group.") % {"name": person})
         return redirect("web:group", group.pk)
-    context = {**_context(group), "member_form": form}
+    context = {**describe_group(group), "member_form": form}
     return render(request, "web/group.html", context, status=422)
 
 
@@ -166,7 +105,7 @@ def change_courses(request: PersonRequest, pk: int) -> HttpResponse:
         services.add_course(group=group, course=form.cleaned_data["course"])
         messages.success(request, _("Everybody in the group studies it from now on."))
         return redirect("web:group", group.pk)
-    context = {**_context(group), "course_form": form}
+    context = {**describe_group(group), "course_form": form}
     return render(request, "web/group.html", context, status=422)
 
 
@@ -181,27 +120,14 @@ def _require_teacher(request: PersonRequest) -> None:
         raise PermissionDenied
 
 
-def _find_member(group: Group, pk: str) -> User:
+def find_member(group: Group, pk: str) -> User:
+    """A member of the group by the number that a form sent."""
     known = pk if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0
     return get_object_or_404(group.learners.all(), pk=known)
 
 
-def _find_page_of(request: PersonRequest, group: Group) -> User | None:
-    """The learner on whose page a rule was given or withdrawn; None on the group's."""
-    return _find_member(group, request.POST["page_of"]) if "page_of" in request.POST else None
-
-
-def _fresh_rule_form(group: Group, page_of: User | None) -> RuleForm:
-    return RuleForm(group=group, initial={"learners": [page_of.pk]} if page_of else None)
-
-
-def _go_back(group: Group, page_of: User | None) -> HttpResponse:
-    if page_of is not None:
-        return redirect("web:learner", group.pk, page_of.pk)
-    return redirect("web:group", group.pk)
-
-
-def _context(group: Group, form: FindForm | None = None) -> dict[str, Any]:
+def describe_group(group: Group, form: FindForm | None = None) -> dict[str, Any]:
+    """What the group's page shows."""
     form = form or FindForm({})
     context = _members(group, form)
     members = context["members"]
@@ -258,10 +184,3 @@ def _answer(
         return render(request, template, {**context, "group": group, "said": said})
     messages.success(request, said)
     return redirect("web:group", group.pk)
-
-
-def _first_message(error: APIException) -> str:
-    detail: Any = error.detail
-    while isinstance(detail, dict | list):
-        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
-    return str(detail)

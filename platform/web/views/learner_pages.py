@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from content.models import Item
+from learners.models import Group, User
 from learners.selectors import read_activity, summarise_progress
 from recommender.selectors.attention_view import describe_attention
 from recommender.selectors.recommendations import (
@@ -31,9 +33,13 @@ WORST = 5
 @login_required
 @require_GET
 def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
-    """Only what she does in the group's own courses is her teacher's business."""
     group = find_group(request, pk)
     person = get_object_or_404(group.learners, pk=learner)
+    return render(request, "web/learner.html", describe_learner(group, person))
+
+
+def describe_learner(group: Group, person: User) -> dict[str, Any]:
+    """What her page shows: only what she does in the group's own courses is her teacher's business."""
     courses = list(group.courses.values_list("pk", flat=True))
     slugs = set(group.courses.values_list("slug", flat=True))
     newest = find_newest_slate(learner_id=person.pk)
@@ -47,7 +53,7 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         summary["struggling"], learner_id=person.pk, assigned=find_assigned(group)
     )
     attention = describe_attention(learner_id=person.pk, now=timezone.now(), course_ids=courses)
-    context = {
+    return {
         "group": group,
         "person": person,
         "name": person.get_full_name() or person.username,
@@ -66,7 +72,6 @@ def show_learner(request: PersonRequest, pk: int, learner: int) -> HttpResponse:
         "page_of": person,
         "rule_form": RuleForm(group=group, initial={"learners": [person.pk]}),
     }
-    return render(request, "web/learner.html", context)
 
 
 def _leave_out_others(
