@@ -1,6 +1,6 @@
 """Curves of a run as points of an SVG path with its axes, so that a page needs no script to draw them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -12,19 +12,26 @@ WIDTH: Final = 360
 HEIGHT: Final = 160
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 24
 _MOST_TICKS: Final = 6
+LEAST_SPAN: Final = 0.05
+"""What an axis of values spans at least: noise in the third decimal shall not look like a fall."""
 
 
 class Figure(NamedTuple):
-    """What one column of a run's history is called, whether more of it is better, and the sign it is stored with."""
+    """What one column of a run's history is called, whether more is better, the sign it is stored with, a remark."""
 
     name: Any
     higher_is_better: bool
     sign: int = 1
+    note: Any = ""
 
 
 LOSS: Final = Figure(_("training loss"), higher_is_better=False)
 METRICS: Final[Mapping[str, Figure]] = {
-    "attention": Figure(_("NDCG@10 on held-out cases"), higher_is_better=True),
+    "attention": Figure(
+        _("NDCG@10 on held-out cases"),
+        higher_is_better=True,
+        note=_("Of the attention alone; a version's page measures the whole recommender."),
+    ),
     # Stored negative, as training maximises its metric.
     "success": Figure(_("log loss on held-out answers"), higher_is_better=False, sign=-1),
 }
@@ -64,6 +71,7 @@ class Chart:
     dots: list[Dot]
     epochs: list[Tick]
     values: list[Tick]
+    note: str = ""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
@@ -96,10 +104,10 @@ def draw_line(phase: str, figure: Figure, values: Mapping[int, float]) -> Chart 
     if not values:
         return None
     told = {epoch: figure.sign * value for epoch, value in sorted(values.items())}
-    low, high = min(told.values()), max(told.values())
+    low, high = _find_span(told.values())
     first, last = min(told), max(told)
     across = (WIDTH - _LEFT - _RIGHT) / max(last - first, 1)
-    down = (HEIGHT - _TOP - _BOTTOM) / ((high - low) or 1.0)
+    down = (HEIGHT - _TOP - _BOTTOM) / (high - low)
     dots = [
         Dot(
             epoch,
@@ -121,9 +129,18 @@ def draw_line(phase: str, figure: Figure, values: Mapping[int, float]) -> Chart 
         ],
         values=[
             Tick(round(HEIGHT - _BOTTOM - (value - low) * down, 1), value)
-            for value in dict.fromkeys((low, (low + high) / 2, high))
+            for value in (low, (low + high) / 2, high)
         ],
+        note=str(figure.note),
     )
+
+
+def _find_span(values: Collection[float]) -> tuple[float, float]:
+    """The ends of an axis: those of the values, or LEAST_SPAN around them, not below 0 where they aren't."""
+    low, high = min(values), max(values)
+    lacking = max(0.0, LEAST_SPAN - (high - low))
+    below = min(lacking / 2, low) if low >= 0 else lacking / 2
+    return low - below, high + lacking - below
 
 
 def draw_history(history: Sequence[Mapping[str, Any]]) -> list[Chart]:

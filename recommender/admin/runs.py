@@ -74,7 +74,12 @@ class TrainingRunAdmin(ReadOnly):
         run = get_object_or_404(list_training_runs().defer(None), pk=pk)
         if request.GET.get("status", run.status) != run.status:
             return HttpResponseClientRefresh()
-        return render(request, "admin/recommender/trainingrun/_progress.html", describe_run(run))
+        context = describe_run(run)
+        # What is open or has the focus stays as it is, and only another phase is read aloud.
+        if getattr(request, "htmx", False):
+            context["moved_on"] = request.GET.get("phase") != run.phase
+            return render(request, "admin/recommender/trainingrun/_polled.html", context)
+        return render(request, "admin/recommender/trainingrun/_progress.html", context)
 
     def retrain(self, request: HttpRequest) -> str:
         # Its own page says that it is queued, and goes on to say what follows: a message would stay behind.

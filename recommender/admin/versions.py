@@ -48,6 +48,8 @@ METRICS: Final[dict[str, Any]] = {
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
     list_display = ["name", "state", "created_at", "ndcg", "verdict", "activation"]
+    # Newest first, always: the icons to sort by are too small to be pressed safely.
+    sortable_by = ()
     list_before_template = "admin/recommender/modelversion/_roll_back.html"
     change_form_outer_before_template = "admin/recommender/modelversion/_compare.html"
     fields = [

@@ -59,7 +59,13 @@ class EpochSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField()
     epoch = serializers.IntegerField()
     loss = serializers.FloatField(allow_null=True)
-    metric = serializers.FloatField(allow_null=True)
+    metric = serializers.FloatField(
+        allow_null=True,
+        help_text=_(
+            "What validation found, the more the better: NDCG@10 in the phase `attention`, in `success` the log loss "
+            "as a negative number."
+        ),
+    )
 
 
 class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):

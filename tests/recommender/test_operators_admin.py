@@ -84,6 +84,39 @@ def test_a_running_run_shows_its_figures_and_curves_without_a_script(operator: C
     )
     assert "<script" not in part and "style=" not in part
     assert 'hx-trigger="every 2s"' in part
+    # It tells which part of a recommender the curve is of.
+    assert part.count("Of the attention alone") == 1
+
+
+def test_what_is_fetched_again_leaves_alone_what_is_open_or_has_the_focus(operator: Client) -> None:
+    run = TrainingRun.objects.create(
+        status="running",
+        phase="attention",
+        history=[{"phase": "attention", "epoch": 1, "loss": 6.0, "metric": 0.10}],
+    )
+    address = f"{RUNS}{run.pk}/progress/"
+    asked = {"status": "running", "phase": "attention"}
+    part = operator.get(address, asked, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="run-figures"' in part and 'id="run-epochs"' in part
+    assert "Cancel" not in part and "<details" not in part and "run-phase" not in part
+    # One epoch has neither a first nor a best.
+    assert "0.100 in epoch 1, the only one so far" in part
+    assert "○" not in part
+    moved = operator.get(address, {**asked, "phase": ""}, headers={"HX-Request": "true"})
+    assert 'id="run-phase" hx-swap-oob="true">Now: attention' in moved.content.decode()
+
+
+def test_noise_does_not_look_like_a_fall(operator: Client) -> None:
+    run = TrainingRun.objects.create(
+        status="succeeded",
+        history=[
+            {"phase": "success", "epoch": epoch, "loss": None, "metric": value}
+            for epoch, value in enumerate((-0.409, -0.407), start=1)
+        ],
+    )
+    part = operator.get(f"{RUNS}{run.pk}/progress/").content.decode()
+    ticks = re.findall(r'class="attune-tick"[^>]*>([^<]+)<', part)
+    assert ticks == ["0.383", "0.408", "0.433", "1", "2"]
 
 
 def test_curves_have_axes_in_epochs_and_values_and_say_where_they_were_best(
