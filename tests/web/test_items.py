@@ -28,6 +28,7 @@ def test_a_wrong_answer_can_be_tried_again(page: Any, alice: Any, group: Any) ->
     client = page(alice)
     body = text_of(client.post(ANSWER, {"id": uuid.uuid4(), "answer-0": "5"}, headers=HTMX))
     assert "Not quite." in body
+    assert "Not yet." not in body  # said once
     assert "Try again" in body
     again = client.get("/items/letters-one/", headers={**HTMX, "HX-Target": "work"})
     assert "Check my answer" in text_of(again)
