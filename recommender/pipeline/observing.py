@@ -29,7 +29,8 @@ REST: Final = timedelta(hours=1)
 KEPT: Final = 8
 """Of the events that led to an item the largest contributions are frozen with what was done with it."""
 
-Respect, Signal = Observation.Respect, Observation.Signal
+Respect = Observation.Respect
+Signal = Observation.Signal
 _OF_SLATE: Final = frozenset({Respect.ANSWER, Respect.FINISH, Respect.ATTENTION})
 
 

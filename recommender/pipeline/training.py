@@ -43,6 +43,7 @@ from recommender.pipeline.checkpoints import (
 from recommender.pipeline.export import export_events
 from recommender.pipeline.gate import judge_candidate
 from recommender.pipeline.lease import Hold
+from recommender.pipeline.refitting import refit_version
 from recommender.pipeline.vectors import compute_vectors, load_encoder
 from recommender.pipeline.workfolders import remove_leftovers, work_folder
 from recommender.selectors.versions import get_active_version
@@ -141,6 +142,16 @@ class _Work:
         parent, start = self._start()
         result = self._train(log, catalogue, start)
         self._phase("storing")
+        refit_version(
+            result.artefact,
+            catalogue=catalogue,
+            start=start,
+            until=self.run.data_until,
+            minutes=self._minutes(),
+            seed=self._seed(),
+            device=settings.DEVICE,
+            should_stop=self.hold.should_stop,
+        )
         manifest = read_manifest(result.artefact)
         described = json.loads(manifest.model_dump_json())  # without NaN, which jsonb refuses
         name = f"run{self.run.pk}-{uuid.uuid4().hex[:12]}"
@@ -155,8 +166,8 @@ class _Work:
 
     def _train(self, log: Any, catalogue: Any, start: Path | None) -> TrainResult:
         config = TrainConfig(
-            minutes=float(self.run.options.get("minutes", settings.TRAINING_MINUTES)),
-            seed=int(self.run.options.get("seed", 0)),
+            minutes=self._minutes(),
+            seed=self._seed(),
         )
 
         def attempt() -> TrainResult:
@@ -182,6 +193,12 @@ class _Work:
             logger.warning("checkpoint is of other data, beginning anew")
             shutil.rmtree(self.checkpoint, ignore_errors=True)
             return attempt()
+
+    def _minutes(self) -> float:
+        return float(self.run.options.get("minutes", settings.TRAINING_MINUTES))
+
+    def _seed(self) -> int:
+        return int(self.run.options.get("seed", 0))
 
     def _start(self) -> tuple[int | None, Path | None]:
         """Id and files of the version that training starts from: the active one, if it can be loaded."""
