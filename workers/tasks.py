@@ -10,9 +10,10 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 MOST_NUDGES: Final = 8
-DAY: Final = 24 * 3600
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
 PRUNED: Final = "attune-pruned"
-"""The cache's key that is there for a day after the last pruning."""
+"""The cache's key that is there while somebody prunes, an hour at most, and for a day after the last pruning."""
 
 # The database or the broker was away for a moment; the sweeper would find the work as well, but later.
 _RETRY: Final[dict[str, Any]] = {
@@ -61,7 +62,7 @@ def prune() -> None:
     from learners.services.accounts import prune_sign_ins
     from recommender.services.slates import prune_slates
 
-    if not cache.add(PRUNED, value=True, timeout=DAY):
+    if not cache.add(PRUNED, value=True, timeout=HOUR):
         return
     now = timezone.now()
     try:
@@ -71,6 +72,7 @@ def prune() -> None:
     except BaseException:
         cache.delete(PRUNED)
         raise
+    cache.set(PRUNED, value=True, timeout=DAY)
 
 
 @shared_task(name=queue.TRAIN_MODEL)

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django import template
 from django.urls import reverse
@@ -19,7 +19,7 @@ from web.icons import ICONS, LOGO
 register = template.Library()
 
 # Django's own words, here to be translated: Chinese "2 日" does not go before "ago".
-UNITS = {
+UNITS: Final[dict[str, Any]] = {
     "year": ngettext_lazy("%(num)d year", "%(num)d years", "num"),
     "month": ngettext_lazy("%(num)d month", "%(num)d months", "num"),
     "week": ngettext_lazy("%(num)d week", "%(num)d weeks", "num"),
