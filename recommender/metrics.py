@@ -49,14 +49,16 @@ class RefreshCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Names only: registering must not ask any server."""
-        yield from (*_gauges(), *_counters({}))
+        yield from (*_gauges(), *_attention({}, {}), *_counters({}))
 
     def collect(self) -> Iterator[Metric]:
+        from recommender.selectors.calibrations import measure_attention
         from recommender.selectors.freshness import measure_lag
 
         # A server that is away takes its own metrics with it and not the others.
         try:
             yield from _gauges(*measure_lag())
+            yield from _attention(*measure_attention())
         except DatabaseError as error:
             logger.warning("no metrics of the database", extra={"error": str(error)})
         try:
@@ -86,6 +88,25 @@ def _gauges(waiting: int | None = None, seconds: float | None = None) -> Iterato
         "Seconds since the last change of who waits longest.",
         value=seconds,
     )
+
+
+def _attention(learners: dict[str, int], withdrawn: dict[str, bool]) -> Iterator[Metric]:
+    found = GaugeMetricFamily(
+        "attune_attention_learners",
+        "Learners whose attention the active version has looked at, found anomalous, repaired.",
+        labels=["state"],
+    )
+    for state, count in learners.items():
+        found.add_metric([state], count)
+    yield found
+    repairs = GaugeMetricFamily(
+        "attune_repair_withdrawn",
+        "1 for each repair of the active version's attention that harmed or was of no use.",
+        labels=["repair"],
+    )
+    for repair, is_withdrawn in withdrawn.items():
+        repairs.add_metric([repair], float(is_withdrawn))
+    yield repairs
 
 
 def _counters(counts: dict[str, int]) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from content.models import Item
+from recommender.calibrations import AttentionReading  # noqa: F401  where Django looks for models
 from recommender.entries import EntriesField
 from recommender.observations import ItemNorm, Observation  # noqa: F401  where Django looks for models
 
@@ -370,8 +371,7 @@ class Feedback(models.Model):
 class AttentionProfile(models.Model):
     """What a learner's feedback makes of her attention: her own settings, and the fold of her ledger as last computed.
 
-    Every change of the ledger or the settings adds 1 to `revision` under the row's lock; the fold says which revision
-    it has seen.
+    Every change of ledger or settings adds 1 to `revision` under the row's lock; the fold says which one it has seen.
     """
 
     learner = models.OneToOneField(

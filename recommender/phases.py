@@ -14,6 +14,7 @@ LABELS: Final[dict[str, Any]] = {
     "answers": _("reading answers"),
     "success": _("predicting success"),
     "mixture": _("weighing the parts"),
+    "calibration": _("learning what healthy attention is"),
     "save": _("writing the version"),
     "storing": _("storing the version"),
 }

@@ -23,6 +23,7 @@ def register() -> None:
 
 
 def _export(user_id: int) -> Iterator[tuple[str, Any]]:
+    from recommender.selectors.calibrations import export_readings, export_trials
     from recommender.selectors.personal import (
         export_attention,
         export_feedback,
@@ -36,6 +37,8 @@ def _export(user_id: int) -> Iterator[tuple[str, Any]]:
     yield "feedback", export_feedback(learner_id=user_id)
     yield "observations", export_observations(learner_id=user_id)
     yield "attention", export_attention(learner_id=user_id)
+    yield "attention_readings", export_readings(learner_id=user_id)
+    yield "repair_trials", export_trials(learner_id=user_id)
 
 
 def _erase(user_id: int) -> int:

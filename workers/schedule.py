@@ -8,12 +8,16 @@ from django.conf import settings
 PRUNE_SECONDS: Final = 600
 """How often is asked whether the last pruning was a day ago: beat may never run for a whole day."""
 
+JUDGE_SECONDS: Final = 300
+"""How often is asked whether repairs of attention help: so long a harmful one may go on after it has shown."""
+
 
 def build_schedule() -> dict[str, dict[str, Any]]:
     """Return Celery's `beat_schedule`. A message expires before the next one, so that none pile up without a worker."""
     every = {
         queue.SWEEP_LEARNERS: settings.SWEEP_SECONDS,
         queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
+        queue.JUDGE_REPAIRS: JUDGE_SECONDS,
         queue.PRUNE: PRUNE_SECONDS,
     }
     return {

@@ -53,13 +53,14 @@ def sweep_learners() -> None:
 
 @shared_task(name=queue.PRUNE, soft_time_limit=3000, time_limit=3300, **_RETRY)
 def prune() -> None:
-    """Delete, once a day, what nobody asks about any more: old slates, expired sign-ins, old notes of changes.
+    """Delete, once a day, what nobody asks about any more: old slates and readings, expired sign-ins, old notes of changes.
 
     The day is counted in the cache, not from beat's start: a machine that never runs for a day prunes as well. Where
     the cache forgets, it is done once more, which costs little.
     """
     from content.services import prune_changes
     from learners.services.accounts import prune_sign_ins
+    from recommender.services.calibrations import prune_calibrations
     from recommender.services.slates import prune_slates
 
     if not cache.add(PRUNED, value=True, timeout=HOUR):
@@ -69,6 +70,7 @@ def prune() -> None:
         prune_changes(now=now)
         prune_sign_ins(now=now)
         prune_slates(now=now, days=settings.SLATE_DAYS)
+        prune_calibrations(now=now, days=settings.SLATE_DAYS)
     except BaseException:
         cache.delete(PRUNED)
         raise
@@ -109,6 +111,14 @@ def judge_candidate() -> None:
     version = find_candidate_to_judge(needed=settings.ACTIVATION_GATE_MIN_EVENTS)
     if settings.ACTIVATION_GATE and version is not None:
         judge_candidate(version=version)
+
+
+@shared_task(name=queue.JUDGE_REPAIRS, soft_time_limit=240, time_limit=270, **_RETRY)
+def judge_repairs() -> None:
+    """Decide whether repairs of attention stay, on what learners did after; one that harms or is of no use is withdrawn."""
+    from recommender.services.calibrations import judge_trials
+
+    judge_trials(now=timezone.now())
 
 
 @shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)

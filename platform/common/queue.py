@@ -20,6 +20,7 @@ TRAIN_MODEL: Final = "attune.train_model"
 SWEEP_TRAINING_RUNS: Final = "attune.sweep_training_runs"
 JUDGE_CANDIDATE: Final = "attune.judge_candidate"
 COMPUTE_TEXT_VECTORS: Final = "attune.compute_text_vectors"
+JUDGE_REPAIRS: Final = "attune.judge_repairs"
 PRUNE: Final = "attune.prune"
 
 QUEUE_OF: Final[dict[str, str]] = {
@@ -29,6 +30,7 @@ QUEUE_OF: Final[dict[str, str]] = {
     SWEEP_TRAINING_RUNS: DEFAULT,
     JUDGE_CANDIDATE: GPU,
     COMPUTE_TEXT_VECTORS: GPU,
+    JUDGE_REPAIRS: DEFAULT,
     PRUNE: DEFAULT,
 }
 

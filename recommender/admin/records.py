@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly
+from recommender.calibrations import RepairTrial
 from recommender.models import Activation, Feedback, Impression, Slate
 from recommender.services.activation import BY_GATE, BY_OPERATOR, DEMO, ROLL_BACK
 
@@ -65,3 +66,27 @@ class FeedbackAdmin(ReadOnly):
     list_select_related = ["learner", "item"]
     search_fields = ["=learner__username", "=item__slug", "comment"]
     show_full_result_count = False
+
+
+@admin.register(RepairTrial)
+class RepairTrialAdmin(ReadOnly):
+    list_display = [
+        "version",
+        "repair",
+        "state",
+        "difference",
+        "repaired",
+        "unrepaired",
+        "judged_at",
+    ]
+    list_filter = ["state"]
+    list_select_related = ["version"]
+    fields = [*list_display, "started_at", "decided_at"]
+    readonly_fields = ["difference"]
+
+    @display(description=_("effect"), ordering="effect")
+    def difference(self, trial: RepairTrial) -> str:
+        """Mean outcome of the repaired less that of the others, with the interval that holds at all times."""
+        if trial.effect is None or trial.low is None or trial.high is None:
+            return "–"
+        return f"{trial.effect:+.3f} [{trial.low:.3f}, {trial.high:.3f}]"

@@ -22,3 +22,11 @@ def names(heads: int) -> tuple[str, ...]:
                in multiples of an equal share
     """
     return (*(f"{name}_{head}" for name in PER_HEAD for head in range(heads)), *JOINT)
+
+
+def count_heads(columns: int) -> int:
+    """The number of heads whose statistics have so many columns. Raises ValueError where none has."""
+    heads, rest = divmod(columns - len(JOINT), len(PER_HEAD))
+    if rest or heads < 1:
+        raise ValueError(f"{columns} columns are not the statistics of any number of heads")
+    return heads

@@ -36,6 +36,7 @@ from recommender.pipeline.attention import (
     describe_folds,
     fold_profiles,
 )
+from recommender.pipeline.calibration import Calibrator, Readings
 from recommender.pipeline.heartbeat import BEATS_A_LEASE, Heartbeat
 from recommender.pipeline.observing import observe
 from recommender.pipeline.slates import make_slates
@@ -174,18 +175,21 @@ def _refresh_together(
         rules = Rules.of(model)
         seqs, reads, attention = read_snapshot(learner_ids, rules=rules.name)
         profiles = fold_profiles(attention, rules=rules, now=now)
+        calibrator = Calibrator.of(model)
         slates = make_slates(
             list(reads.values()),
             seqs=seqs,
             model=model,
             now=now,
             profiles=acting_profiles(attention, profiles),
+            calibrator=calibrator,
             on_progress=heartbeat.check,
         )
         folds = describe_folds(attention, profiles, rules=rules)
         observed = [row for each in attention.values() for row in each.observed]
         make_profiles(learner_ids={row.learner_id for row in observed})
-        return _write(slates, folds, observed, seqs=seqs, worker=worker, now=now)
+        readings = calibrator.read(now=now)
+        return _write(slates, folds, observed, readings, seqs=seqs, worker=worker, now=now)
 
 
 @contextmanager
@@ -206,8 +210,8 @@ def read_snapshot(
     """Return dirty_seq, situation and attention profile (of those who have one), all as of one moment.
 
     The gone are left out. Profiles that were folded under other `rules`, and those of learners who did something worth
-    noting since their last slates, come with their ledger. Inside a transaction of the caller it is the caller's
-    isolation that holds.
+    noting since their last slates, come with their ledger. Inside a transaction
+    of the caller it is the caller's isolation that holds.
     """
     nested = connection.in_atomic_block
     with transaction.atomic():
@@ -225,19 +229,18 @@ def _write(
     slates: Sequence[Slate],
     folds: Mapping[int, tuple[int, dict[str, Any]]],
     observed: Sequence[Observation],
+    readings: Readings,
     *,
     seqs: dict[int, int],
     worker: str,
     now: datetime,
 ) -> Refreshed:
-    """Store slates, observations and profiles and mark their learners clean, in one transaction.
-
-    Not of those that were lost meanwhile.
-    """
+    """Store slates, observations and profiles and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
     with transaction.atomic():
         held = mark_clean_batch(worker=worker, seqs=seqs)
         store_slates([slate for slate in slates if slate.learner_id in held], now=now)
         store_observations([row for row in observed if row.learner_id in held])
+        readings.store(held)
         store_folds({one: each for one, each in folds.items() if one in held}, now=now)
     return Refreshed(stored=held, lost=set(seqs) - held)
 

@@ -20,6 +20,7 @@ from recommender.core.weights import Weights
 from recommender.difficulty import find_level
 from recommender.models import Slate
 from recommender.pipeline.active import ActiveModel
+from recommender.pipeline.calibration import Calibrator
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
 from recommender.pipeline.citing import Cited, choose_events, cite_events
 from recommender.pipeline.history import to_log
@@ -75,12 +76,14 @@ def make_slates(
     model: ActiveModel | None,
     now: datetime,
     profiles: Mapping[int, Profile] = MappingProxyType({}),
+    calibrator: Calibrator | None = None,
     on_progress: Callable[[], None] = lambda: None,
 ) -> list[Slate]:
     """Return one slate for each learner, not stored yet.
 
     Of the model for those who have done anything, else (and without a model) of the syllabus. `profiles` re-weight what
-    the model attends to for those learners who have one. `on_progress` is called between the steps.
+    the model attends to for those learners who have one; `calibrator` sees their attention and repairs it. `on_progress`
+    is called between the steps.
     """
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
     standings = {
@@ -111,6 +114,7 @@ def make_slates(
             seqs=seqs,
             now=now,
             profiles=profiles,
+            calibrator=calibrator,
             on_progress=on_progress,
         )
     return slates
@@ -137,6 +141,7 @@ def _make_model_slates(
     seqs: Mapping[int, int],
     now: datetime,
     profiles: Mapping[int, Profile],
+    calibrator: Calibrator | None,
     on_progress: Callable[[], None],
 ) -> list[Slate]:
     outline = loaded.outline
@@ -147,7 +152,9 @@ def _make_model_slates(
     # A catalogue too large to be scored as a whole is searched; what she may study is scored in any case.
     among = [np.flatnonzero(standing.eligible) for standing in ordered]
     weights = Weights.of([profiles.get(read.situation.learner) for read in reads], loaded.catalogue)
-    scores = bound.score(log, now=clock, weights=weights, among=among)
+    learners = [read.situation.learner for read in reads]
+    watch = calibrator.watch(bound, learners) if calibrator else None
+    scores = bound.score(log, now=clock, weights=weights, among=among, watch=watch)
     added = _read_reweighting(bound, loaded, [profiles.get(r.situation.learner) for r in reads])
     on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)

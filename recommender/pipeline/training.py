@@ -168,6 +168,7 @@ class _Work:
         config = TrainConfig(
             minutes=self._minutes(),
             seed=self._seed(),
+            calibrate=True,
         )
 
         def attempt() -> TrainResult:

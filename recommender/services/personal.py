@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from recommender.calibrations import AttentionReading, TrialOutcome
 from recommender.models import AttentionProfile, Feedback, Impression, Slate
 from recommender.observations import Observation
 
@@ -12,6 +13,8 @@ def erase_person(*, learner_id: int) -> int:
         return sum(
             rows.filter(learner=learner_id).delete()[0]
             for rows in (
+                TrialOutcome.objects,
+                AttentionReading.objects,
                 AttentionProfile.objects,
                 Observation.objects,
                 Feedback.objects,

@@ -47,6 +47,7 @@ def test_what_beat_sends() -> None:
     assert {entry["task"] for entry in schedule.values()} == {
         queue.SWEEP_LEARNERS,
         queue.SWEEP_TRAINING_RUNS,
+        queue.JUDGE_REPAIRS,
         queue.PRUNE,
     }
     for entry in schedule.values():

@@ -1,0 +1,111 @@
+"""Storing what was found of learners' attention, and deciding what becomes of repairs."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+
+from recommender.calibrations import WITHDRAWN_STATES, AttentionReading, RepairTrial, TrialOutcome
+from recommender.core.repair_trial import judge
+from recommender.selectors.calibrations import RepairInForce
+
+WINDOW: Final = timedelta(days=7)
+"""In which the next attempt must come; none counts as one that failed, so that nobody drops out of her arm."""
+
+# The first thing she tried after the refresh that found her, and how it went: 1 right or completed, 0 wrong or abandoned.
+_SETTLE = """
+UPDATE recommender_trialoutcome AS told SET outcome = found.outcome, settled_at = found.at
+  FROM (SELECT waiting.id,
+               CASE WHEN next.id IS NULL THEN 0.0
+                    WHEN next.verb = 'completed' OR next.success THEN 1.0 ELSE 0.0 END AS outcome,
+               coalesce(next.received_at, waiting.found_at + make_interval(days => %(days)s)) AS at
+          FROM recommender_trialoutcome AS waiting
+          LEFT JOIN LATERAL (
+                SELECT id, verb, success, received_at FROM learners_event
+                 WHERE actor_id = waiting.learner_id AND occurred_at > waiting.found_at
+                   AND received_at > waiting.found_at AND occurred_at <= waiting.found_at + make_interval(days => %(days)s)
+                   AND received_at <= %(now)s
+                   AND (verb IN ('completed', 'abandoned')
+                        OR verb = 'answered' AND graded AND success IS NOT NULL)
+                 ORDER BY occurred_at, id LIMIT 1) AS next ON true
+         WHERE waiting.outcome IS NULL AND waiting.found_at < %(now)s
+           AND (next.id IS NOT NULL OR waiting.found_at + make_interval(days => %(days)s) < %(now)s)) AS found
+ WHERE told.id = found.id AND told.outcome IS NULL
+"""
+
+
+def store_readings(readings: Sequence[AttentionReading]) -> None:
+    """Write these, each in place of its learner's earlier one.
+
+    Call it in the transaction that marks their learners clean, which keeps other workers away from them.
+    """
+    AttentionReading.objects.bulk_create(
+        readings,
+        update_conflicts=True,
+        unique_fields=["learner"],
+        update_fields=[
+            *("version", "computed_at", "statistics", "score", "anomalous", "repaired"),
+        ],
+    )
+
+
+def open_trial(*, repair: RepairInForce) -> RepairTrial:
+    """Return the trial of a repair, begun now where it is new.
+
+    Not in the transaction that holds the learners' states: somebody who is making the same row waits for these.
+    """
+    trial, _made = RepairTrial.objects.get_or_create(
+        version_id=repair.version_id, repair=repair.repair
+    )
+    return trial
+
+
+def enter_trial(readings: Collection[AttentionReading], *, trial: RepairTrial) -> None:
+    """Note the anomalous among these in the trial, unless they are in it already."""
+    TrialOutcome.objects.bulk_create(
+        (
+            TrialOutcome(
+                trial=trial,
+                learner_id=one.learner_id,
+                repaired=one.repaired,
+                found_at=one.computed_at,
+            )
+            for one in readings
+            if one.anomalous
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def judge_trials(*, now: datetime) -> int:
+    """Settle the outcomes that are known by now and decide undecided trials; returns how many were withdrawn.
+
+    A decision is final: a later run finds the trial decided and does not ask again.
+    """
+    withdrawn = 0
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTLE, {"now": now, "days": WINDOW.days})
+        trials = RepairTrial.objects.filter(state=RepairTrial.State.TRYING).order_by("pk")
+        for trial in trials.select_for_update(no_key=True):
+            told = trial.outcomes.order_by("settled_at", "pk").values_list("repaired", "outcome")
+            verdict = judge((repaired, value) for repaired, value in told if value is not None)
+            trial.state = verdict.state
+            trial.effect = verdict.effect.value
+            trial.low, trial.high = verdict.effect.low, verdict.effect.high
+            trial.repaired, trial.unrepaired = verdict.repaired, verdict.unrepaired
+            trial.judged_at = now
+            if trial.state != RepairTrial.State.TRYING:
+                trial.decided_at = now
+            trial.save()
+            withdrawn += trial.state in WITHDRAWN_STATES
+    return withdrawn
+
+
+def prune_calibrations(*, now: datetime, days: int) -> int:
+    """Delete readings older than `days`, and outcomes of trials that were decided before then; returns how many."""
+    before = now - timedelta(days=days)
+    readings, _of = AttentionReading.objects.filter(computed_at__lt=before).delete()
+    outcomes, _of = TrialOutcome.objects.filter(trial__decided_at__lt=before).delete()
+    return readings + outcomes
