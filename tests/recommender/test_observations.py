@@ -11,6 +11,7 @@ import practice_course as practice
 import pytest
 from attention_ledger import expect_fold, newest_slate, stored_weights
 from connections import all_at_once
+from django.utils import translation
 
 from learners.services.events import NewEvent, record_events
 from recommender.models import AttentionProfile, Feedback, ItemNorm, Observation, Slate
@@ -256,7 +257,8 @@ def test_she_sees_what_moved_it(
     assert move["feedback"] is None
     assert move["observation"] == deed
     assert move["factor"] == pytest.approx(feature["weight"], abs=1e-3) and move["factor"] < 1
-    zh = api(alice).get("/api/v1/me/attention/", headers={"accept-language": "zh-hans"}).json()
+    with translation.override("en"):  # which is the language again afterwards, for the next test
+        zh = api(alice).get("/api/v1/me/attention/", headers={"accept-language": "zh-hans"}).json()
     assert zh["observations"][0]["text"] == "你没有学完它"
 
 
