@@ -197,7 +197,9 @@ def _find_control_characters(body: bytes) -> list[str]:
             parts = enumerate(value)
         # Backwards, so that the first is looked at first.
         above = f"{path}." if path else ""
-        waiting += [(f"{above}{str(key)[:100]}", part) for key, part in parts][::-1]
+        # A key may hold half a surrogate pair, which no answer can carry.
+        named = ((str(key)[:100].encode("utf-8", "replace").decode(), part) for key, part in parts)
+        waiting += [(f"{above}{key}", part) for key, part in named][::-1]
     # A line break may have been escaped, as it should; nothing but a NUL or its like gives those away for sure.
     certain = [path for path, sure in found.items() if sure]
     return (certain or list(found))[:_SHOWN_ERRORS]

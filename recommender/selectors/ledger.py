@@ -70,7 +70,9 @@ def read_ledgers(*, learner_ids: Collection[int], now: datetime) -> Mapping[int,
         .filter(
             Q(signal__in=[*RESPECTS["known"], *RESPECTS["difficulty"]])
             | Q(signal=Signal.NOT_NOW, received_at__gt=now - NOT_NOW)
+            # A matter of taste, so a pause of her attention profile holds for it.
             | Q(signal__in=RESPECTS["help"], received_at__gt=now - FORGOTTEN)
+            & ~Q(learner__attention__paused=True)
         )
         .order_by("learner_id", "received_at", "pk")
         .only(
