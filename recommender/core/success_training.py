@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from recommender.core.tallies import FEATURES, SHARED, is_retry, running_wide
 CHUNK = 100
 """Answers of one learner that are predicted together."""
 PRIOR_FOLDS = 5
+CALIBRATING = 1.25
+"""Preparing and calibrating take so many times as long as preparing alone."""
 UNMET_EVERY = 5
 """One exercise in so many is made unknown to calibrate for those that are."""
 UNMET_PULL = 4.0
@@ -105,7 +108,9 @@ class SuccessTask:
         self.right = torch.from_numpy((np.asarray(log.outcome) == RIGHT).astype(np.float32))
         self.fresh = torch.from_numpy(~is_retry(log))  # what is learned and validated
         self.answers = int(np.diff(log.offsets)[train].sum())
+        began = time.monotonic()
         self.wide = self._prepare()
+        self.overhead = CALIBRATING * (time.monotonic() - began)  # seconds beside the training
 
     def _rows(self, learners: NDArray[np.integer]) -> Tensor:
         mask = np.zeros(self.log.learners, dtype=bool)

@@ -289,7 +289,7 @@ class _Run:
         loop: Loop[Chunk] = Loop(
             model,
             replace(
-                self._schedule(5 if blind else config.success_epochs, seconds),
+                self._schedule(5 if blind else config.success_epochs, seconds - task.overhead),
                 rate=config.success_rate,
             ),
             phase="success",
