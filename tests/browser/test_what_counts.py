@@ -125,7 +125,11 @@ def test_a_confirmation_stays_and_nothing_slips_under_the_pointer(
     )
     # The newer list waits until what is before it has been looked at.
     held: list[Any] = []
-    page.route("**/*try=*", held.append)
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/*try=*", hold)
     button = page.locator(".next-card.first button[value=not_helpful]")
     place = button.bounding_box()
     button.dblclick()
