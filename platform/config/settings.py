@@ -304,6 +304,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "SignalEnum": "recommender.models.Feedback.Signal",
+        "ObservedEnum": "recommender.observations.Observation.Signal",
+    },
 }
 
 UNFOLD = {
