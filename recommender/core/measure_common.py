@@ -73,8 +73,8 @@ def progress_bar() -> Iterator[Bar]:
 
 
 def left(options: Options, watch: report.Stopwatch) -> float:
-    """Minutes for training: what is left, less a tenth of the whole for the evaluation."""
-    return max(0.05, options.minutes * 0.9 - watch.total / 60)
+    """Minutes for training: what is left, less a seventh of the whole for the evaluation."""
+    return max(0.05, options.minutes * 6 / 7 - watch.total / 60)
 
 
 def learner_folds(log: EventLog, seed: int) -> NDArray[np.int64]:

@@ -22,8 +22,8 @@ from recommender.core.tallies import FEATURES, SHARED, is_retry, running_wide
 CHUNK = 100
 """Answers of one learner that are predicted together."""
 PRIOR_FOLDS = 5
-CALIBRATING = 1.25
-"""Preparing and calibrating take so many times as long as preparing alone."""
+CALIBRATING = 1.5
+"""Preparing and calibrating take at most so many times as long as preparing alone."""
 UNMET_EVERY = 5
 """One exercise in so many is made unknown to calibrate for those that are."""
 UNMET_PULL = 4.0
