@@ -306,7 +306,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SignalEnum": "recommender.models.Feedback.Signal",
-        "ObservedEnum": "recommender.observations.Observation.Signal",
+        "ObservedEnum": "recommender.models.Observation.Signal",
     },
 }
 

@@ -7,8 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly
-from recommender.calibrations import RepairTrial
-from recommender.models import Activation, Feedback, Impression, Slate
+from recommender.models import Activation, Feedback, Impression, RepairTrial, Slate
 from recommender.services.activation import BY_GATE, BY_OPERATOR, DEMO, ROLL_BACK
 
 REASONS: Final[dict[str, Any]] = {

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from recommender.calibrations import AttentionReading, RepairTrial
 from recommender.core.repair_trial import is_repaired
+from recommender.models import AttentionReading, RepairTrial
 from recommender.pipeline.active import ActiveModel
 from recommender.selectors.calibrations import RepairInForce, find_repair
 from recommender.services.calibrations import enter_trial, open_trial, store_readings

@@ -16,7 +16,7 @@ from uuid import UUID
 from learners.selectors import HistoryRow
 from recommender.core import behaviour
 from recommender.models import Slate
-from recommender.observations import LEAST, ItemNorm, Observation
+from recommender.models.observations import LEAST, ItemNorm, Observation
 from recommender.selectors.features import Described, describe_items, list_features
 from recommender.selectors.observations import list_newest_slates, read_norms, read_observations
 from recommender.selectors.situations import Read

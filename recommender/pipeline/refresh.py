@@ -26,8 +26,7 @@ from learners.services.freshness import (
     renew_claims,
 )
 from recommender import metrics
-from recommender.models import Slate
-from recommender.observations import Observation
+from recommender.models import Observation, Slate
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.artefacts import UnavailableArtefact
 from recommender.pipeline.attention import (

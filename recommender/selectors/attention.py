@@ -7,8 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from recommender.models import AttentionProfile
-from recommender.observations import Observation
+from recommender.models import AttentionProfile, Observation
 from recommender.selectors.ledger import RESPECTS, standing_feedback
 from recommender.selectors.observations import merge_observations, read_observations
 

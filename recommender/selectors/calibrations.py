@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from django.db.models import Count, Q
 
-from recommender.calibrations import (
+from recommender.core.attention_names import count_heads, names
+from recommender.models.calibrations import (
     WITHDRAWN_STATES,
     AttentionReading,
     RepairTrial,
     TrialOutcome,
 )
-from recommender.core.attention_names import count_heads, names
 
 
 @dataclass(frozen=True)

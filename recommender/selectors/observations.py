@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from recommender.observations import MOST, ItemNorm, Observation
+from recommender.models.observations import MOST, ItemNorm, Observation
 
 LOOKED_AT: Final = 8
 """A learner's newest slates that an event can have come from: as many as are kept for that."""

@@ -6,8 +6,7 @@ from typing import Any
 from common.pages import read_pages, read_rows
 
 from content.models import Item
-from recommender.models import AttentionProfile, Feedback, Impression, Slate
-from recommender.observations import Observation
+from recommender.models import AttentionProfile, Feedback, Impression, Observation, Slate
 from recommender.storage import unpack_contributions, unpack_history
 
 # A slate is a hundred entries with the contributions of thirty-two events to each.

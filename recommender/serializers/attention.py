@@ -8,8 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from recommender.attention import FAMILIES, LIMIT
-from recommender.models import Feedback
-from recommender.observations import Observation
+from recommender.models import Feedback, Observation
 from recommender.services.attention import MOST_SET
 
 _NAME = re.compile(rf"({'|'.join(FAMILIES)}):[-a-zA-Z0-9_]{{1,100}}", re.ASCII)

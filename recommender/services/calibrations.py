@@ -6,8 +6,13 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from recommender.calibrations import WITHDRAWN_STATES, AttentionReading, RepairTrial, TrialOutcome
 from recommender.core.repair_trial import judge
+from recommender.models.calibrations import (
+    WITHDRAWN_STATES,
+    AttentionReading,
+    RepairTrial,
+    TrialOutcome,
+)
 from recommender.selectors.calibrations import RepairInForce
 
 WINDOW: Final = timedelta(days=7)

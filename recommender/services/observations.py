@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from recommender.observations import MOST, Observation
+from recommender.models.observations import MOST, Observation
 
 _PROFILES = """
 INSERT INTO recommender_attentionprofile (learner_id, revision, limits, paused, state, folded_revision)

@@ -2,9 +2,15 @@
 
 from django.db import transaction
 
-from recommender.calibrations import AttentionReading, TrialOutcome
-from recommender.models import AttentionProfile, Feedback, Impression, Slate
-from recommender.observations import Observation
+from recommender.models import (
+    AttentionProfile,
+    AttentionReading,
+    Feedback,
+    Impression,
+    Observation,
+    Slate,
+    TrialOutcome,
+)
 
 
 def erase_person(*, learner_id: int) -> int:

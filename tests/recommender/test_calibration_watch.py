@@ -6,10 +6,10 @@ import yaml
 from common import queue
 from django.conf import settings
 
-from recommender.calibrations import WITHDRAWN_STATES, RepairTrial
 from recommender.core.calibration import REPAIRS
 from recommender.core.repair_trial import WITHDRAWN
 from recommender.metrics import RefreshCollector
+from recommender.models.calibrations import WITHDRAWN_STATES, RepairTrial
 from workers.schedule import build_schedule
 
 

@@ -16,12 +16,11 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from learners.models import Event, LearnerState, User
-from recommender.calibrations import AttentionReading, RepairTrial, TrialOutcome
 from recommender.core import calibration_fit, detectors
 from recommender.core.artefact import read_artefact, read_manifest, write_artefact
 from recommender.core.repair_trial import is_repaired
 from recommender.core.serving import Recommender
-from recommender.models import ModelVersion
+from recommender.models import AttentionReading, ModelVersion, RepairTrial, TrialOutcome
 from recommender.pipeline.active import get_active
 from recommender.pipeline.artefacts import store_version
 from recommender.pipeline.calibration import Calibrator

@@ -15,7 +15,7 @@ from django.utils import translation
 
 from learners.services.events import NewEvent, record_events
 from recommender.models import AttentionProfile, Feedback, ItemNorm, Observation, Slate
-from recommender.observations import MOST
+from recommender.models.observations import MOST
 from recommender.pipeline.refresh import read_snapshot
 from recommender.selectors.observations import merge_observations
 from recommender.services.attention import reset_attention, update_attention

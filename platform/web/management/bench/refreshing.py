@@ -7,15 +7,10 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any, Final
 
-from django.conf import settings
-from django.utils import timezone
-
-from learners.services.freshness import claim_stale, mark_dirty
+from learners.services.freshness import mark_dirty
 from recommender.core.serving import BoundRecommender, Scores
 from recommender.pipeline import refresh, slates
-from recommender.pipeline.active import get_active
-from recommender.pipeline.catalogue import load_catalogue
-from recommender.pipeline.history import to_log
+from web.management.bench.batch import Batch, refresh_stale
 from web.management.bench.timing import compare
 
 WARM: Final = 2
@@ -38,36 +33,21 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
     Returns the comparison with the forward pass alone (`ratio`), with everything that the model computes for a slate
     (`model_ms`: forward, contributions, success), and each phase's median share of the time.
     """
-    model = get_active()
-    if model is None:
-        raise RuntimeError("no version is active")
-    _seqs, reads, _attention = refresh.read_snapshot(learners)
-    loaded = load_catalogue(encoder=model.recommender.manifest.encoder)
-    log = to_log([read.history for read in reads.values()], loaded.outline.row_of)
-    bound = model.recommender.bind(loaded.catalogue)
-    now = timezone.now().timestamp()
+    batch = Batch.read(learners)
     shares: list[dict[str, float]] = []
 
     def ours(_number: int) -> None:
         started = time.perf_counter()
         with _timed() as seconds:
-            claimed = claim_stale(
-                worker="bench", limit=len(learners), lease_seconds=settings.LEASE_SECONDS
-            )
-            done = refresh.refresh_claimed(claimed, worker="bench", model=get_active())
-        if len(done.stored) != len(learners):
-            raise RuntimeError(f"{len(done.stored)} of {len(learners)} learners were refreshed")
+            refresh_stale(learners)
         whole = time.perf_counter() - started
         spent = {name: seconds[name] for name in _PHASES}
         shares.append({**spent, "other": whole - sum(spent.values()), "whole": whole})
 
-    def bare(_number: int) -> None:
-        bound.score(log, now=now)
-
     def make_stale(_number: int) -> None:
         mark_dirty(learner_ids=learners)
 
-    comparison = compare(ours, bare, pairs=pairs, warm=WARM, before=make_stale)
+    comparison = compare(ours, batch.forward, pairs=pairs, warm=WARM, before=make_stale)
     counted = shares[WARM:]
     phases = {
         name: median(entry[name] / entry["whole"] for entry in counted)
@@ -80,7 +60,7 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
     return {
         **comparison.as_dict(),
         "learners": len(learners),
-        "items": loaded.outline.rows - 1,
+        "items": batch.items,
         "ms_a_learner": whole_ms / len(learners),
         "model_ms": model_ms,
         "ratio_to_model": whole_ms / model_ms,

@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
-from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
 from content.models import Item
-from learners.services.freshness import claim_stale, mark_dirty
+from learners.services.freshness import mark_dirty
 from recommender.models import AttentionProfile, Slate
 from recommender.pipeline import refresh
 from recommender.pipeline.active import get_active
 from recommender.pipeline.attention import Rules, fold_profiles
-from recommender.pipeline.catalogue import load_catalogue
-from recommender.pipeline.history import to_log
 from recommender.services.feedback import record_feedback
+from web.management.bench.batch import Batch, refresh_stale
 from web.management.bench.timing import compare
 
 WARM: Final = 2
@@ -38,7 +36,7 @@ def say_something(learners: Sequence[int]) -> None:
                 item_slug=slugs[entry["item"]],
                 signal="not_helpful" if place % 2 else "helpful",
             )
-    _refresh(learners)
+    refresh_stale(learners)
     moved = AttentionProfile.objects.filter(pk__in=learners).exclude(state__log_weight={})
     if moved.count() != len(learners):
         raise RuntimeError(f"{moved.count()} of {len(learners)} learners have a profile")
@@ -49,14 +47,7 @@ def measure_reweighting(learners: Sequence[int], *, pairs: int) -> dict[str, Any
 
     Returns the comparison with the forward pass alone, and the milliseconds that the folds take by themselves.
     """
-    model = get_active()
-    if model is None:
-        raise RuntimeError("no version is active")
-    _seqs, reads, _attention = refresh.read_snapshot(learners)
-    loaded = load_catalogue(encoder=model.recommender.manifest.encoder)
-    log = to_log([read.history for read in reads.values()], loaded.outline.row_of)
-    bound = model.recommender.bind(loaded.catalogue)
-    now = timezone.now().timestamp()
+    batch = Batch.read(learners)
 
     def change(_number: int) -> None:
         # As a change of hers does: the fold that is stored no longer holds.
@@ -64,8 +55,8 @@ def measure_reweighting(learners: Sequence[int], *, pairs: int) -> dict[str, Any
         mark_dirty(learner_ids=learners)
 
     comparison = compare(
-        lambda _number: _refresh(learners),
-        lambda _number: bound.score(log, now=now),
+        lambda _number: refresh_stale(learners),
+        batch.forward,
         pairs=pairs,
         warm=WARM,
         before=change,
@@ -76,13 +67,6 @@ def measure_reweighting(learners: Sequence[int], *, pairs: int) -> dict[str, Any
         "feedback_each": SAID,
         "fold_ms": _time_folds(learners, times=pairs),
     }
-
-
-def _refresh(learners: Sequence[int]) -> None:
-    claimed = claim_stale(worker="bench", limit=len(learners), lease_seconds=settings.LEASE_SECONDS)
-    done = refresh.refresh_claimed(claimed, worker="bench", model=get_active())
-    if not done.stored.issuperset(learners):
-        raise RuntimeError(f"{len(done.stored)} of {len(learners)} learners were refreshed")
 
 
 def _time_folds(learners: Sequence[int], *, times: int) -> float:

@@ -1,0 +1,23 @@
+"""Versions and runs, slates and what was shown, what learners said and did, and how their attention was."""
+
+from recommender.models.calibrations import AttentionReading, RepairTrial, TrialOutcome
+from recommender.models.feedback import AttentionProfile, Feedback
+from recommender.models.observations import ItemNorm, Observation
+from recommender.models.slates import Impression, Slate
+from recommender.models.versions import Activation, Lease, ModelVersion, TrainingRun
+
+__all__ = [
+    "Activation",
+    "AttentionProfile",
+    "AttentionReading",
+    "Feedback",
+    "Impression",
+    "ItemNorm",
+    "Lease",
+    "ModelVersion",
+    "Observation",
+    "RepairTrial",
+    "Slate",
+    "TrainingRun",
+    "TrialOutcome",
+]
