@@ -18,7 +18,7 @@ from recommender.core import linear
 from recommender.core.features import Batch
 from recommender.core.mixture import FLOOR
 from recommender.core.model import Attention, Block, token_weight
-from recommender.core.serving import BoundRecommender, Scores
+from recommender.core.serving import BoundRecommender, Scores, event_weight
 
 Credit = Callable[[BoundRecommender, Batch, Tensor], Tensor]
 """(version, batch, items [B]) -> [B, L] credit of every event for one item of each learner."""
@@ -38,7 +38,7 @@ class Masked:
 
     def attended(self) -> Batch:
         """As the attention model gets it."""
-        batch, weight = self.batch, self._weight()
+        batch, weight = self.batch, self.weight()
         if not self.deep:
             return replace(batch, log_weight=weight)
         return replace(
@@ -49,7 +49,8 @@ class Masked:
             log_weight=weight,
         )
 
-    def _weight(self) -> Tensor:
+    def weight(self) -> Tensor:
+        """log w [B, L]: -inf where hidden."""
         weight = self.batch.log_weight
         if weight is None:
             weight = torch.zeros_like(self.batch.attention)
@@ -61,8 +62,7 @@ def explained_score(bound: BoundRecommender, masked: Masked, wanted: Tensor) -> 
     batch, mixture = masked.batch, bound.mixture
     states = bound.model.last_states(masked.attended(), bound.vectors)
     probability = bound.probability(states, batch, wanted[:, None])[:, 0]
-    weight = linear.recency(batch.item, batch.mask, mixture.decay)
-    weight = weight.masked_fill(masked.hidden, 0.0)
+    weight = event_weight(replace(batch, log_weight=masked.weight()), mixture.decay)
     return mixture.heat * mixture.combine(probability, _direct(bound, batch, wanted, weight)).log()
 
 
@@ -84,7 +84,7 @@ def centred_contribution(bound: BoundRecommender, batch: Batch, wanted: Tensor) 
     apart = bound.vectors[wanted] - every @ bound.vectors  # [B, D]
     attention = (told.event @ apart[..., None])[..., 0]
     probability = bound.probability(told.state, batch, wanted[:, None])
-    weight = linear.recency(batch.item, batch.mask, mixture.decay)
+    weight = event_weight(batch, mixture.decay)
     entries = linear.entries(batch.item, wanted[:, None], bound.index, bound.value)[:, 0]
     direct = mixture.linear * weight * entries
     total = (probability + direct.sum(1, keepdim=True)).clamp(min=FLOOR)
@@ -115,7 +115,7 @@ def gradient_times_input(bound: BoundRecommender, batch: Batch, wanted: Tensor) 
     """∂ score / ∂ x_j · x_j (Shrikumar et al., 2017) over the token of an event and its linear weight."""
     with torch.enable_grad():
         tokens = bound.model.encode(batch, bound.vectors).detach().requires_grad_(True)
-        weight = linear.recency(batch.item, batch.mask, bound.mixture.decay).requires_grad_(True)
+        weight = event_weight(batch, bound.mixture.decay).detach().requires_grad_(True)
         score = _score_of(bound, batch, wanted, tokens, weight, token_weight(batch))
         slopes = torch.autograd.grad(score.sum(), (tokens, weight), allow_unused=True)
     by_token = (slopes[0] * tokens).sum(-1)[:, 1:]
@@ -127,7 +127,8 @@ def gradient_of_weight(bound: BoundRecommender, batch: Batch, wanted: Tensor) ->
     """∂ score / ∂ log w_j: what weighing the event a little more would do, in all blocks."""
     with torch.enable_grad():
         tokens = bound.model.encode(batch, bound.vectors).detach()
-        log_weight = torch.zeros_like(batch.attention).requires_grad_(True)
+        begin = torch.zeros_like(batch.attention) if batch.log_weight is None else batch.log_weight
+        log_weight = begin.clone().requires_grad_(True)
         weight = linear.recency(batch.item, batch.mask, bound.mixture.decay) * log_weight.exp()
         padded = torch.nn.functional.pad(log_weight, (1, 0))
         score = _score_of(bound, batch, wanted, tokens, weight, padded)

@@ -1,4 +1,4 @@
-"""What tells anomalous attention from healthy: three detectors on standardised statistics [B, S]."""
+"""What tells anomalous attention from healthy: four detectors on standardised statistics [B, S]."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Standard(nn.Module):
         columns, quantile = left.T.contiguous(), self.quantile.T.contiguous()  # [S, B], [S, Q]
         right = torch.searchsorted(quantile, columns).clamp(1, LEVELS - 1)
         low, high = quantile.gather(1, right - 1), quantile.gather(1, right)
-        part = (columns - low) / (high - low)
+        part = (columns - low) / (high - low).clamp(min=1e-12)  # float32 may lose the step between
         within = normal[right - 1] + part * (normal[right] - normal[right - 1])
         below, above = columns - quantile[:, :1], columns - quantile[:, -1:]
         out = torch.where(below < 0, normal[0] + below, within)

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from recommender.core import metrics, report
-from recommender.core.artefact import read_artefact, write_artefact
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.device import pick
@@ -23,6 +22,7 @@ from recommender.core.evaluation import exclude, per_learner
 from recommender.core.ledgers import Ledgers, Tables, credit, credit_cost
 from recommender.core.measure_common import Bar, Options, median_ms, progress_bar, version_folder
 from recommender.core.readers import DataFolder, read_folder
+from recommender.core.refit import put
 from recommender.core.replay import (
     Replay,
     in_time,
@@ -66,8 +66,8 @@ def measure_reweight(options: Options) -> None:
             catalogue, text = encode_texts(data, options.minutes, bar)
         run = _Measurement(data, catalogue, options, bar, watch)
         config, fitted = run.fit(replay.moment)
-        result, bound = run.train(replay, OUTER, folder)
-        _keep(folder, config, replay)
+        result, bound = run.train(replay, OUTER, folder, calibrate=options.save is not None)
+        put(folder, taste_before(replay), config)
         bound = Recommender.load(folder, device=run.device).bind(catalogue)
         with watch.stage("evaluate"):
             outcome = run.evaluate(bound, replay, config)
@@ -100,14 +100,6 @@ def _usable(data: DataFolder) -> DataFolder:
         if not there:
             raise BadDataError(f"{data.path}: line 1: column {column} is missing")
     return in_time(data)
-
-
-def _keep(folder: Path, config: Reweighting, replay: Replay) -> None:
-    """The settings and the tastes go into the version."""
-    manifest, names, tensors = read_artefact(folder)
-    tensors["taste.index"], tensors["taste.value"] = taste_before(replay)
-    full = {**manifest.config, "reweighting": config.to_dict()}
-    write_artefact(folder, manifest.model_copy(update={"config": full}), names, tensors)
 
 
 def _tables(outcome: Outcome, seed: int) -> dict[str, Any]:
@@ -157,14 +149,14 @@ class _Measurement:
         return self.began + share * whole - self.watch.total
 
     def train(
-        self, replay: Replay, until: float, folder: Path
+        self, replay: Replay, until: float, folder: Path, *, calibrate: bool = False
     ) -> tuple[TrainResult, BoundRecommender]:
         """A model that knows what was before the moment."""
         with self.watch.stage("train"):
             config = TrainConfig(
                 minutes=max(0.05, self.left(until) / 60),
                 seed=self.options.seed,
-                calibrate=self.options.save is not None,
+                calibrate=calibrate,
             )
             result = train(
                 replay.log,
@@ -190,7 +182,7 @@ class _Measurement:
             self.train(inner, INNER, Path(folder) / "inner")
             with self.watch.stage("baselines"):
                 self.bar.stage("fit re-weighting")
-                _keep(Path(folder) / "inner", Reweighting(), inner)
+                put(Path(folder) / "inner", taste_before(inner), Reweighting())
                 bound = Recommender.load(Path(folder) / "inner", device=self.device)
                 return fit_reweighting(
                     bound.bind(self.catalogue),

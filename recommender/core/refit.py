@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recommender.core.artefact import read_artefact, write_artefact
 from recommender.core.catalogue import Catalogue
@@ -38,18 +39,14 @@ def from_opinions(
     value: NDArray[np.floating],
 ) -> DataFolder:
     """Opinions as the replay reads them: `value` in [0, 1] that a learner gave a row of the catalogue at unix seconds."""
-    order = np.lexsort((np.arange(len(time)), time, learner))
+    order = np.lexsort((time, learner))
     who, first = np.unique(learner[order], return_index=True)
-    zeros = np.zeros(len(order))
     log = EventLog.from_columns(
-        np.append(first, len(order)).astype(np.int64),
-        item=item[order].astype(np.int32),
-        behaviour=np.full(len(order), RATED, dtype=np.uint8),
-        outcome=zeros.astype(np.uint8),
-        attention=zeros.astype(np.float32),
-        time=time[order].astype(np.float64),
-        received=time[order].astype(np.float64),
-        explored=zeros.astype(np.bool_),
+        np.append(first, len(order)),
+        item=item[order],
+        behaviour=np.full(len(order), RATED),
+        time=time[order],
+        received=time[order],
     )
     return DataFolder(
         name="opinions",
@@ -105,9 +102,7 @@ def refit(
             device=device,
             split=split_before(replay, seed),
         )
-        manifest, names, tensors = read_artefact(inner)
-        tensors["taste.index"], tensors["taste.value"] = taste_before(replay)
-        write_artefact(inner, manifest, names, tensors)
+        put(inner, taste_before(replay))
         bound = Recommender.load(inner, device=device).bind(catalogue)
         found, fitted = fit_reweighting(
             bound, replay, seconds=(1 - TRAINED) * minutes * 60, seed=seed
@@ -119,11 +114,23 @@ def refit(
 
 def keep(folder: Path, config: Reweighting, told: Told, data: DataFolder) -> None:
     """Put the settings, what was seen, and how alike all opinions on items are, into the version in `folder`."""
+    tastes = taste_before(replay_at(data, np.inf)) if len(data.log) else None
+    put(folder, tastes, config, told)
+
+
+def put(
+    folder: Path,
+    tastes: tuple[Tensor, Tensor] | None,
+    config: Reweighting | None = None,
+    told: Told | None = None,
+) -> None:
+    """Put tastes, settings and what is told of them into the version in `folder`; None leaves what is there."""
     manifest, names, tensors = read_artefact(folder)
-    if len(data.log):
-        tensors["taste.index"], tensors["taste.value"] = taste_before(replay_at(data, np.inf))
-    described = {
-        "config": {**manifest.config, "reweighting": config.to_dict()},
-        "chosen": {**manifest.chosen, "reweighting": told},
-    }
+    if tastes is not None:
+        tensors["taste.index"], tensors["taste.value"] = tastes
+    described = {}
+    if config is not None:
+        described["config"] = {**manifest.config, "reweighting": config.to_dict()}
+    if told is not None:
+        described["chosen"] = {**manifest.chosen, "reweighting": told}
     write_artefact(folder, manifest.model_copy(update=described), names, tensors)

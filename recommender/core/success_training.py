@@ -198,8 +198,9 @@ class SuccessTask:
             # Answers to one exercise share its luck: what counts is how many exercises there are.
             pull = UNMET_PULL / exercises
             self.model.platt[1] = fit_platt(guessed, self.right[unmet], plain, pull)
-        count = torch.ones_like(logits)
-        chance = self.model.calibrated(logits.to(self.device), count.to(self.device)).cpu()
+        item = torch.from_numpy(np.asarray(self.log.item, dtype=np.int64))[rows]
+        count = self.model.count[item.to(self.device)]
+        chance = self.model.calibrated(logits.to(self.device), count).cpu()
         return metrics.log_loss(chance.double().numpy(), right.double().numpy())
 
     @torch.no_grad()

@@ -41,12 +41,15 @@ def update_attention(
     """
     with transaction.atomic():
         lock_history(learner_id)
-        profile = change_profile(learner_id=learner_id)
-        merged = {**profile.limits, **(limits or {})}
-        profile.limits = {name: list(ends) for name, ends in merged.items() if ends is not None}
-        if len(profile.limits) > MOST_SET:
+        # Refused before the profile is locked: a worker passes a locked one over, and trusts that a change follows.
+        stored = AttentionProfile.objects.filter(pk=learner_id).values_list("limits", flat=True)
+        merged = {**(stored.first() or {}), **(limits or {})}
+        kept = {name: list(ends) for name, ends in merged.items() if ends is not None}
+        if len(kept) > MOST_SET:
             told = _("At most %(count)s can be set at once.") % {"count": MOST_SET}
             raise ValidationError({"limits": [told]})
+        profile = change_profile(learner_id=learner_id)
+        profile.limits = kept
         if paused is not None:
             profile.paused = paused
         profile.save(update_fields=["limits", "paused"])

@@ -1,12 +1,14 @@
 """Storing what was found of learners' attention, and deciding what becomes of repairs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from recommender.core.repair_trial import judge
+from recommender.models import ModelVersion
 from recommender.models.calibrations import (
     WITHDRAWN_STATES,
     AttentionReading,
@@ -84,7 +86,7 @@ def enter_trial(readings: Collection[AttentionReading], *, trial: RepairTrial) -
 
 
 def judge_trials(*, now: datetime) -> int:
-    """Settle the outcomes that are known by now and decide undecided trials; returns how many were withdrawn.
+    """Settle the outcomes that are known by now and decide the active version's trials; returns how many were withdrawn.
 
     A decision is final: a later run finds the trial decided and does not ask again.
     """
@@ -92,10 +94,14 @@ def judge_trials(*, now: datetime) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_SETTLE, {"now": now, "days": WINDOW.days})
-        trials = RepairTrial.objects.filter(state=RepairTrial.State.TRYING).order_by("pk")
+        trials = RepairTrial.objects.filter(
+            state=RepairTrial.State.TRYING,
+            version__in=ModelVersion.objects.filter(is_active=True),
+        ).order_by("pk")
         for trial in trials.select_for_update(no_key=True):
-            told = trial.outcomes.order_by("settled_at", "pk").values_list("repaired", "outcome")
-            verdict = judge((repaired, value) for repaired, value in told if value is not None)
+            told = trial.outcomes.exclude(outcome=None).order_by("settled_at", "pk")
+            outcomes = told.values_list("repaired", "outcome")
+            verdict = judge(cast("Iterable[tuple[bool, float]]", outcomes))
             trial.state = verdict.state
             trial.effect = verdict.effect.value
             trial.low, trial.high = verdict.effect.low, verdict.effect.high
@@ -109,8 +115,13 @@ def judge_trials(*, now: datetime) -> int:
 
 
 def prune_calibrations(*, now: datetime, days: int) -> int:
-    """Delete readings older than `days`, and outcomes of trials that were decided before then; returns how many."""
+    """Delete readings older than `days`, and outcomes of trials that were decided, or of versions retired, before then.
+
+    Returns how many.
+    """
     before = now - timedelta(days=days)
     readings, _of = AttentionReading.objects.filter(computed_at__lt=before).delete()
-    outcomes, _of = TrialOutcome.objects.filter(trial__decided_at__lt=before).delete()
+    decided = Q(trial__decided_at__lt=before)
+    retired = Q(trial__version__is_active=False, settled_at__lt=before)
+    outcomes, _of = TrialOutcome.objects.filter(decided | retired).delete()
     return readings + outcomes

@@ -17,7 +17,7 @@ ON CONFLICT (learner_id) DO NOTHING
 _PRUNE = """
 DELETE FROM recommender_observation WHERE id IN (
     SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY learner_id
-                                                      ORDER BY received_at DESC, event DESC, id DESC) AS age
+                                                      ORDER BY received_at DESC, event DESC, respect DESC) AS age
                       FROM recommender_observation WHERE learner_id = ANY(%s)) AS aged
      WHERE age > %s)
 """
