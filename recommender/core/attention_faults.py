@@ -16,6 +16,7 @@ flooded        a bot acts in the learner's name: a burst of events of random ite
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,7 +25,10 @@ from torch import Tensor
 
 from recommender.core.attention_statistics import RECENT
 from recommender.core.events import EventLog
-from recommender.core.features import Batch
+from recommender.core.features import Adjust, Batch
+
+if TYPE_CHECKING:
+    from recommender.core.serving import Watch
 
 SEVERITIES = ("mild", "middle", "severe")
 LOGIT_FAULTS: Mapping[str, tuple[float, float, float]] = {
@@ -57,6 +61,21 @@ def break_logits(
         size = -size
         where = place > (n - (n / RECENT).ceil())[:, None]
     return logits + (where * size)[:, None]
+
+
+def breaking(watch: Watch, fault: tuple[str, float], seed: int = 0) -> Watch:
+    """What sees, and may repair, attention with this fault; draws differ from batch to batch."""
+
+    def broken(rows: slice, batch: Batch) -> Adjust:
+        adjust = watch(rows, batch)
+
+        def both(logits: Tensor) -> Tensor:
+            rng = np.random.default_rng((seed, rows.start))
+            return adjust(break_logits(logits, *fault, batch, rng))
+
+        return both
+
+    return broken
 
 
 def flood(

@@ -26,7 +26,7 @@ def prior_over(positions: Tensor, length: Tensor, tokens: int) -> Tensor:
     """The population's attention [B, H, T] over histories of `length` [B] events.
 
     `positions` [H, 1 + P] is the mean mass on the beginning and then on the last event, the one before
-    it and so on; beyond P events back the mass is that of the farthest one.
+    it and so on; places that no learner of the reference has reached have none.
     """
     place = torch.arange(tokens, device=positions.device)
     behind = (length[:, None] - place).clamp(0, positions.shape[1] - 2)  # [B, T] events since

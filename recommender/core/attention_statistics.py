@@ -36,11 +36,6 @@ def entropy(alpha: Tensor) -> Tensor:
     return -torch.xlogy(alpha, alpha).sum(-1)
 
 
-def effective_events(alpha: Tensor) -> Tensor:
-    """exp(entropy) [...]: how many equally attended events would be as spread out."""
-    return entropy(alpha).exp()
-
-
 @dataclass(frozen=True)
 class Histories:
     """What the statistics need of a batch, whatever its attention."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from recommender.core import taste
+from recommender.core.replay import HELPFUL, NOT_HELPFUL
 
 FINISH_PRIOR, FINISH_RATE = 5.0, 0.8
 """So many endings, of which so many are finishes, count with those that an item has had."""
@@ -16,8 +19,6 @@ FEWEST_TIMED = 5
 """Attention times below which nothing is usual for an item."""
 FAR = 2.0
 """Times as long, or as short, as usual from which on attention says something; the square of it is a whole surprise."""
-HIGH, LOW = 0.75, 0.4
-"""Ratings, of 1, from which on they are high, and up to which they are low: as in the replay."""
 
 Noted = tuple[str, float]
 """A signal of `reweighting.STRENGTHS`, and its surprise."""
@@ -59,6 +60,8 @@ def of_rating(rating: float, *, usual: float, before: int, surplus: float) -> No
 
     `surplus` is the sum of how far those were above what is usual for their items.
     """
-    name = "rated_high" if rating >= HIGH else "rated_low" if rating <= LOW else "rated_mid"
-    expected = min(1.0, max(0.0, usual + surplus / (before + taste.PRIOR)))
+    name = (
+        "rated_high" if rating >= HELPFUL else "rated_low" if rating <= NOT_HELPFUL else "rated_mid"
+    )
+    expected = float(taste.expected(np.asarray(usual), np.asarray(before), np.asarray(surplus)))
     return name, rating - expected

@@ -1,7 +1,7 @@
 """Calibration: what healthy attention of one version looks like, who is off it, and what is done.
 
 Fitted on the learners that the version was trained on; see `attention_statistics` for what is looked at,
-`detectors` for what judges, `attention_repair` for what repairs. A `Watch` over it sees the attention on
+`detectors` for what judges, `attention_repair` for what repairs. A `Watcher` over it sees the attention on
 its way to the scores: statistics, verdict and repair cost no second pass.
 """
 
@@ -15,16 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recommender.core import attention_faults as faults
 from recommender.core.attention_names import names
 from recommender.core.attention_repair import adapt_temperature, prior_over, weighted_average
-from recommender.core.attention_statistics import (
-    MIN_EVENTS,
-    Histories,
-    entropy,
-    how_usual,
-    statistics,
-)
+from recommender.core.attention_statistics import MIN_EVENTS, Histories, how_usual, statistics
 from recommender.core.detectors import Autoencoder, Either, Exposed, RobustDistance, Standard
 from recommender.core.features import Adjust, Batch
 
@@ -33,7 +26,12 @@ if TYPE_CHECKING:  # serving knows the parts of a version, and this is to be one
 
 AVERAGE, TEMPERATURE = "average", "temperature"
 REPAIRS = (AVERAGE, TEMPERATURE)
-DETECTORS = ("autoencoder", "robust distance", "exposed", "either")
+DETECTORS: Mapping[str, type[nn.Module]] = {
+    "autoencoder": Autoencoder,
+    "robust distance": RobustDistance,
+    "exposed": Exposed,
+    "either": Either,
+}
 
 
 class Calibration(nn.Module):
@@ -44,10 +42,7 @@ class Calibration(nn.Module):
         columns = len(names(heads))
         self.kept = detector
         self.standard = Standard(knots, columns)
-        self.detector: nn.Module = {
-            "autoencoder": Autoencoder, "robust distance": RobustDistance, "exposed": Exposed,
-            "either": Either,
-        }[detector](columns)  # fmt: skip
+        self.detector = DETECTORS[detector](columns)
         self.register_buffer("threshold", torch.zeros(()))
         self.register_buffer("positions", torch.zeros(heads, positions))
         self.register_buffer("low", torch.zeros(knots, heads))
@@ -87,7 +82,7 @@ class Calibration(nn.Module):
     def read(cls, config: Mapping[str, object], tensors: dict[str, Tensor]) -> Calibration:
         """What `config` and `state_dict` gave. Raises ValueError where they do not fit each other."""
         heads, positions, knots = (config.get(name) for name in ("heads", "positions", "knots"))
-        known = config.get("kept") in DETECTORS
+        known = str(config.get("kept")) in DETECTORS
         if not (known and _is_size(heads) and _is_size(positions) and _is_size(knots)):
             raise ValueError("calibration: not the fields that are known here")
         own = cls(heads, positions, knots, str(config["kept"]))
@@ -101,8 +96,7 @@ class Calibration(nn.Module):
 class Watcher:
     """Looks at the attention of all learners of one log while they are scored.
 
-    `repaired` [N] says for whom an anomaly is repaired, `how`; nobody, where it is None. `fault` breaks
-    logits before anything looks at them, for tests of what follows.
+    `repaired` [N] says for whom an anomaly is repaired, `how`; nobody, where it is None.
     """
 
     def __init__(
@@ -113,18 +107,14 @@ class Watcher:
         *,
         how: str = AVERAGE,
         repaired: NDArray[np.bool_] | None = None,
-        fault: tuple[str, float] | None = None,
-        seed: int = 0,
         usual: Tensor | None = None,
     ) -> None:
         self.calibration, self.bound = calibration.to(bound.device), bound
         self.how, self.repaired = how, repaired
-        self.fault, self.seed = fault, seed
         self.usual = how_usual(bound) if usual is None else usual
         columns = len(names(bound.model.config.heads))
         self.statistics = np.full((learners, columns), np.nan, dtype=np.float16)
         self.score = np.full(learners, np.nan, dtype=np.float32)
-        self.effective = np.full(learners, np.nan, dtype=np.float16)
 
     @property
     def anomalous(self) -> NDArray[np.bool_]:
@@ -135,9 +125,6 @@ class Watcher:
         decided: list[Tensor] = []  # which learners of the batch are repaired
 
         def adjust(logits: Tensor) -> Tensor:
-            if self.fault is not None:
-                rng = np.random.default_rng((self.seed, rows.start))
-                logits = faults.break_logits(logits, *self.fault, batch, rng)
             if not decided:  # an explanation later gets the same repair
                 decided.append(self._judge(rows, batch, logits))
             (chosen,) = decided
@@ -157,7 +144,6 @@ class Watcher:
         told = enough.cpu().numpy()
         self.statistics[rows][told] = found[enough].cpu().numpy()
         self.score[rows][told] = score[enough].cpu().numpy()
-        self.effective[rows][told] = entropy(alpha[enough]).mean(1).exp().cpu().numpy()
         if self.repaired is None:
             return torch.zeros(0, dtype=torch.long, device=logits.device)
         hers = torch.from_numpy(self.repaired[rows]).to(anomalous.device)

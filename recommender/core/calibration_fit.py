@@ -201,7 +201,7 @@ def sample(
     `tell` hears how many more moments were looked at, after each batch; it may raise to end the work.
     """
     rng = np.random.default_rng(seed)
-    usual, window = how_usual(bound).clone(), bound.model.config.length
+    usual, window = how_usual(bound), bound.model.config.length
     heads = bound.model.config.heads
     healthy: list[tuple[Tensor, Tensor, Tensor]] = []
     broken: dict[str, list[tuple[Tensor, Tensor]]] = {kind: [] for kind in faults.FAULTS}

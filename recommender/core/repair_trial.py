@@ -1,7 +1,7 @@
 """Does a repair help? A fifth of the anomalous learners stays unrepaired, and the difference decides.
 
 Each learner counts once, with one outcome in [0, 1] of what came after (as whether the next thing she
-did was on her list). As somebody looks after every outcome, intervals must hold at all times at once.
+tried was right or finished). As somebody looks after every outcome, intervals must hold at all times at once.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Weights:
         )
         return cls(*(torch.from_numpy(np.asarray(c, dtype=np.float32)) for c in columns))
 
-    def rows(self, chosen: slice, device: torch.device) -> Weights:
+    def rows(self, chosen: slice | list[int], device: torch.device) -> Weights:
         """Some of the learners, on a device."""
         return Weights(**{name: part[chosen].to(device) for name, part in vars(self).items()})
 

@@ -79,8 +79,7 @@ class Calibrator:
         Call it before the transaction that holds the learners' states.
         """
         rows = self._rows(now)
-        on_trial = self.repair is not None and not self.repair.proven
-        if self.repair is None or not on_trial or not any(row.anomalous for row in rows):
+        if self.repair is None or self.repair.proven or not any(row.anomalous for row in rows):
             return Readings(rows, None)
         return Readings(rows, open_trial(repair=self.repair))
 

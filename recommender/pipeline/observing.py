@@ -18,7 +18,7 @@ from recommender.core import behaviour
 from recommender.models import Slate
 from recommender.models.observations import LEAST, ItemNorm, Observation
 from recommender.selectors.features import Described, describe_items, list_features
-from recommender.selectors.observations import list_newest_slates, read_norms, read_observations
+from recommender.selectors.observations import list_newest_slates, read_known, read_norms
 from recommender.selectors.situations import Read
 from recommender.storage import unpack_contributions, unpack_history
 
@@ -37,7 +37,6 @@ _OF_SLATE: Final = frozenset({Respect.ANSWER, Respect.FINISH, Respect.ATTENTION}
 class _Place(NamedTuple):
     """An item on a slate."""
 
-    slate: UUID
     success: float | None
     led: list[tuple[int, float]]  # event ids and shares, the largest first
 
@@ -73,10 +72,7 @@ def observe(reads: Mapping[int, Read]) -> dict[int, list[Observation]]:
     acts = {learner: each for learner, each in acts.items() if each}
     if not acts:
         return {}
-    known = {
-        learner: {(row.item_id, row.respect): (row.received_at, row.event) for row in rows}
-        for learner, rows in read_observations(learner_ids=acts).items()
-    }
+    known = read_known(learner_ids=acts)
     acts = {
         learner: [replace(act, respects=_list_news(act, known.get(learner, {}))) for act in each]
         for learner, each in acts.items()
@@ -170,7 +166,7 @@ def _read_places(acts: Iterable[_Act]) -> dict[tuple[UUID, int], _Place]:
         for number, entry in enumerate(slate.entries):
             if entry["item"] in wanted[slate.pk]:
                 led = _read_led(slate, number)
-                places[slate.pk, entry["item"]] = _Place(slate.pk, entry["success"], led)
+                places[slate.pk, entry["item"]] = _Place(entry["success"], led)
     return places
 
 
@@ -183,6 +179,11 @@ def _read_led(slate: Slate, number: int) -> list[tuple[int, float]]:
         return []
     led = zip(positions[number].tolist(), shares[number].tolist(), strict=True)
     return [(int(events[place]), round(share, 5)) for place, share in led if place >= 0][:KEPT]
+
+
+def _find_place(act: _Act, places: Mapping[tuple[UUID, int], _Place]) -> _Place | None:
+    """Its item on the slate in force."""
+    return None if act.slate is None else places.get((act.slate, act.row.item_id))
 
 
 def _list_rated(acts: Iterable[_Act]) -> set[int]:
@@ -226,7 +227,7 @@ def _note(
 ) -> behaviour.Noted | None:
     """Signal and surprise; None where it says nothing."""
     row = act.row
-    place = places.get((act.slate, row.item_id)) if act.slate else None
+    place = _find_place(act, places)
     if respect in _OF_SLATE and place is None:
         return None
     norm = norms.get(row.item_id)
@@ -278,10 +279,11 @@ def _list_led(
     act: _Act, places: Mapping[tuple[UUID, int], _Place]
 ) -> list[tuple[HistoryRow, float]]:
     """The events that led to the item of an act, as far as they are in the history that was read, and their shares."""
-    place = places.get((act.slate, act.row.item_id)) if act.slate else None
+    place = _find_place(act, places)
     if place is None:
         return []
-    rows = {row.event_id: row for row in act.before}
+    led = dict(place.led)
+    rows = {row.event_id: row for row in act.before if row.event_id in led}
     return [(rows[event], share) for event, share in place.led if event in rows]
 
 
@@ -299,7 +301,6 @@ def _make(
     if respect == Respect.ANSWER:
         # Whether this very exercise comes again is for memory and prerequisites to say.
         own = [feature for feature in own if not feature.startswith("item:")]
-    on_slate = act.slate is not None and (act.slate, row.item_id) in places
     contributions: list[dict[str, Any]] = [
         {
             "event": event.event_id,
@@ -317,7 +318,7 @@ def _make(
         surprise=round(surprise, 4),
         event=row.event_id,
         received_at=row.received_at,
-        slate_uid=act.slate if on_slate else None,
+        slate_uid=None if _find_place(act, places) is None else act.slate,
         features=own,
         contributions=contributions,
     )

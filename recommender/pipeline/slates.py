@@ -151,11 +151,12 @@ def _make_model_slates(
     ordered = [standings[read.situation.learner] for read in reads]
     # A catalogue too large to be scored as a whole is searched; what she may study is scored in any case.
     among = [np.flatnonzero(standing.eligible) for standing in ordered]
-    weights = Weights.of([profiles.get(read.situation.learner) for read in reads], loaded.catalogue)
     learners = [read.situation.learner for read in reads]
+    own = [profiles.get(learner) for learner in learners]
+    weights = Weights.of(own, loaded.catalogue)
     watch = calibrator.watch(bound, learners) if calibrator else None
     scores = bound.score(log, now=clock, weights=weights, among=among, watch=watch)
-    added = _read_reweighting(bound, loaded, [profiles.get(r.situation.learner) for r in reads])
+    added = _read_reweighting(bound, weights, own)
     on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
     predicted = bound.predict_success(log, exercises, now=clock)
@@ -226,20 +227,18 @@ def _make_model_slates(
 
 
 def _read_reweighting(
-    bound: "BoundRecommender", loaded: LoadedCatalogue, profiles: Sequence[Profile | None]
+    bound: "BoundRecommender", weights: Weights | None, profiles: Sequence[Profile | None]
 ) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """What profiles add to the candidates of those who have one, by place: by the core, and to the items themselves, [V].
 
     The core's part is in the affinities that it gave; the ranking takes it out of them, so that it isn't cut off where
     affinity is.
     """
-    places = [place for place, each in enumerate(profiles) if each is not None and not each.empty]
-    weights = Weights.of([profiles[place] for place in places], loaded.catalogue)
     if weights is None:
         return {}
-    hers = weights.rows(slice(None), bound.device)
-    core = hers.of_candidates(bound.taste).cpu().numpy()
-    own = OWN_WEIGHT * weights.item.numpy()
+    places = [place for place, each in enumerate(profiles) if each is not None and not each.empty]
+    core = weights.rows(places, bound.device).of_candidates(bound.taste).cpu().numpy()
+    own = OWN_WEIGHT * weights.item[places].numpy()
     return {place: (core[row], own[row]) for row, place in enumerate(places)}
 
 

@@ -46,15 +46,29 @@ def read_observations(*, learner_ids: Collection[int]) -> Mapping[int, list[Obse
     return found
 
 
+def read_known(
+    *, learner_ids: Collection[int]
+) -> Mapping[int, dict[tuple[int, str], tuple[datetime, int]]]:
+    """Return when what is kept of each learner was received, and its event, by item and respect."""
+    found: dict[int, dict[tuple[int, str], tuple[datetime, int]]] = defaultdict(dict)
+    rows = Observation.objects.filter(learner__in=learner_ids)
+    columns = rows.values_list("learner_id", "item_id", "respect", "received_at", "event")
+    for learner, item, respect, received_at, event in columns:
+        found[learner][item, respect] = received_at, event
+    return found
+
+
 def merge_observations(
     kept: Collection[Observation], new: Collection[Observation], *, reset_at: datetime | None
 ) -> list[Observation]:
     """Return those that count: the last in each respect of an item, the newest 100 since the last reset, oldest first."""
-    ordered = sorted((*kept, *new), key=lambda row: (row.received_at, row.event, row.respect))
-    last = {(row.item_id, row.respect): row for row in ordered}
-    counting = {row.name for row in last.values() if reset_at is None or row.received_at > reset_at}
-    found = {row.name: row for row in ordered if row.name in counting}
-    return list(found.values())[-MOST:]
+
+    def place(row: Observation) -> tuple[datetime, int, str]:
+        return row.received_at, row.event, row.respect
+
+    last = {(row.item_id, row.respect): row for row in sorted((*kept, *new), key=place)}
+    counting = (row for row in last.values() if reset_at is None or row.received_at > reset_at)
+    return sorted(counting, key=place)[-MOST:]
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,9 @@ def read_deeds(
 
     With `course_ids`, only what is of these courses.
     """
-    rows = Observation.objects.filter(learner=learner_id).exclude(surprise=0).select_related("item")
+    rows = Observation.objects.filter(learner=learner_id).exclude(surprise=0)
+    told = ("event", "respect", "signal", "received_at", "item__slug", "item__title")
+    rows = rows.select_related("item").only(*told)
     if reset_at is not None:
         rows = rows.filter(received_at__gt=reset_at)
     if course_ids is not None:

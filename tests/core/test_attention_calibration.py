@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recommender.core import detectors
 from recommender.core.artefact import read_artefact, write_artefact
-from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, flood
+from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, breaking, flood
 from recommender.core.attention_names import names
 from recommender.core.attention_repair import (
     HOTTEST,
@@ -24,7 +24,6 @@ from recommender.core.attention_repair import (
 from recommender.core.attention_statistics import (
     MIN_EVENTS,
     Histories,
-    effective_events,
     entropy,
     statistics,
 )
@@ -83,7 +82,7 @@ def test_statistics_of_equal_shares(bound: BoundRecommender, batch: Batch) -> No
     equal = equal.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
     alpha = equal.softmax(-1)
     torch.testing.assert_close(
-        effective_events(alpha), (batch.length + 1.0)[:, None].expand(-1, HEADS)
+        entropy(alpha).exp(), (batch.length + 1.0)[:, None].expand(-1, HEADS)
     )
     usual = torch.zeros(bound.catalogue.rows)
     found = statistics(alpha, Histories.of(batch, bound.vectors, usual))
@@ -102,7 +101,7 @@ def test_statistics_of_one_event(bound: BoundRecommender, batch: Batch) -> None:
     alpha[..., 1] = 1.0
     usual = torch.randn(bound.catalogue.rows)
     found = statistics(alpha, Histories.of(batch, bound.vectors, usual))
-    torch.testing.assert_close(effective_events(alpha), torch.ones(len(alpha), HEADS))
+    torch.testing.assert_close(entropy(alpha).exp(), torch.ones(len(alpha), HEADS))
     torch.testing.assert_close(column(found, "coherence"), torch.ones(len(alpha)))
     torch.testing.assert_close(column(found, "usual"), usual[batch.item[:, 0]])
     assert (column(found, "first_0") > 9).all()
@@ -218,10 +217,10 @@ def test_contributions_add_up_to_the_repaired_affinity(
     bound: BoundRecommender, fitted: Fitted, crowd: EventLog, how: str, fault: str
 ) -> None:
     watcher = Watcher(
-        _alarmed(fitted), bound, crowd.learners, how=how, fault=(fault, 2.0),
+        _alarmed(fitted), bound, crowd.learners, how=how,
         repaired=np.ones(crowd.learners, dtype=bool),
     )  # fmt: skip
-    scores = bound.score(crowd, now=NOW, watch=watcher)
+    scores = bound.score(crowd, now=NOW, watch=breaking(watcher, (fault, 2.0)))
     plain = bound.score(crowd, now=NOW)
     items = np.argsort(-plain.affinity, axis=1)[:, :4]
     told = scores.contributions(items, top=64)
@@ -240,10 +239,10 @@ def test_only_the_anomalous_who_may_be_are_repaired(
 ) -> None:
     fault = ("first_sink", 2.0)
     half = np.arange(crowd.learners) % 2 == 0
-    broken = Watcher(fitted.kept, bound, crowd.learners, fault=fault)
-    without = bound.score(crowd, now=NOW, watch=broken).affinity
-    watcher = Watcher(fitted.kept, bound, crowd.learners, fault=fault, repaired=half)
-    with_ = bound.score(crowd, now=NOW, watch=watcher).affinity
+    broken = Watcher(fitted.kept, bound, crowd.learners)
+    without = bound.score(crowd, now=NOW, watch=breaking(broken, fault)).affinity
+    watcher = Watcher(fitted.kept, bound, crowd.learners, repaired=half)
+    with_ = bound.score(crowd, now=NOW, watch=breaking(watcher, fault)).affinity
     changed = (np.abs(np.exp(with_) - np.exp(without)) > 1e-6).any(1)
     assert (watcher.anomalous == broken.anomalous).all()
     assert changed.any()

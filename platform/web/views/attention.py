@@ -24,10 +24,9 @@ from recommender.services.attention import reset_attention, update_attention
 from recommender.services.feedback import withdraw_feedback
 from web.forms import WeightForm
 from web.requests import PersonRequest
-from web.views.home import list_of
+from web.views.home import TRIES, list_of
 from web.views.parameters import read_count, read_uuid
 
-TRIES: Final = 12
 SHOWN: Final = 8
 """So many features and statements are in sight; the others are folded."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from recommender.core.features import make_batch
 from recommender.core.markdown import figure, table
 from recommender.core.mixture import FLOOR
 from recommender.core.protocols import given
-from recommender.core.serving import BoundRecommender
+from recommender.core.serving import BoundRecommender, Watch
 from recommender.core.studies.workbench import Workbench
 
 FOLDS = 3
@@ -67,7 +67,7 @@ def run(bench: Workbench) -> str:
     parts = [
         f"{len(cases)} learners with {MIN_EVENTS} events or more; kept: {kept.kept}.\n",
         _detection(bound, history, folds, seed),
-        _repair(bench, bound, history, cases, folds, seed),
+        _repair(bench, bound, history, cases, protocol.candidates, folds, seed),
         _cost(bound, history, kept),
     ]
     return "\n".join(parts)
@@ -108,12 +108,12 @@ def _repair(  # noqa: PLR0917 - what is repaired
     bound: BoundRecommender,
     history: EventLog,
     cases: Cases,
+    candidates: torch.Tensor,
     folds: list[Fold],
     seed: int,
 ) -> str:
     """NDCG@10 of faulty learners, unrepaired and with those repaired whom the detector finds."""
     usual = how_usual(bound)
-    candidates = given(bench.data).candidates
 
     def measured(
         log: EventLog, fault: tuple[str, float] | None, how: str | None, always: bool = False
@@ -129,9 +129,10 @@ def _repair(  # noqa: PLR0917 - what is repaired
             watcher = Watcher(
                 judge, bound, part.learners, how=how or REPAIRS[0],
                 repaired=None if how is None else np.ones(part.learners, dtype=bool),
-                fault=fault, seed=seed, usual=usual,
+                usual=usual,
             )  # fmt: skip
-            scores = _ranked(bench, bound, part, cases.take(fold.rows), candidates, watcher)
+            watch = watcher if fault is None else faults.breaking(watcher, fault, seed)
+            scores = _ranked(bench, bound, part, cases.take(fold.rows), candidates, watch)
             for name, found in scores.items():
                 values[name][fold.rows] = found
             flagged[fold.rows] = watcher.anomalous
@@ -157,16 +158,15 @@ def _repair(  # noqa: PLR0917 - what is repaired
     for kind in faults.FAULTS:
         for level in (1, 2):
             bench.bar.stage(f"repair {kind}")
-            log, fault = history, (kind, float(level))
+            log = history
+            fault: tuple[str, float] | None = (kind, float(level))
             if kind == faults.FLOODED:
+                fault = None
                 rng = np.random.default_rng(seed)
                 window = bound.model.config.length
                 log = faults.flood(history, float(level), bound.catalogue.rows, window, rng)
-                base, flagged = measured(log, None, None)
-                fixed = [measured(log, None, how)[0] for how in REPAIRS]
-            else:
-                base, flagged = measured(log, fault, None)
-                fixed = [measured(log, fault, how)[0] for how in REPAIRS]
+            base, flagged = measured(log, fault, None)
+            fixed = [measured(log, fault, how)[0] for how in REPAIRS]
             name = f"{kind}, {faults.SEVERITIES[level]}"
             tell(name, base, clean, fixed, float(flagged.mean()))
     head = [
@@ -186,17 +186,16 @@ def _ranked(  # noqa: PLR0917 - one measurement
     history: EventLog,
     cases: Cases,
     candidates: torch.Tensor,
-    watcher: Watcher,
+    watch: Watch,
 ) -> Values:
     """NDCG@10 of each case, by the mixture and by its attention part."""
-    from dataclasses import replace
 
     found: dict[str, list[NDArray[np.float64]]] = {SHIPPED: [], ALONE: []}
     for start in range(0, len(cases), AT_ONCE):
         rows = slice(start, min(start + AT_ONCE, len(cases)))
         who = np.arange(rows.start, rows.stop)
         batch = make_batch(history, who, None, bound.model.config.length).to(bound.device)
-        probability = bound.attention_score(replace(batch, adjust=watcher(rows, batch)))
+        probability = bound.attention_score(replace(batch, adjust=watch(rows, batch)))
         direct = bound.linear_score(batch, bound.mixture.decay)
         mixed = bound.mixture.combine(probability, direct)
         part = cases.take(who)
