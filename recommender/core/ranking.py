@@ -110,6 +110,7 @@ class Exploration:
     slot: int  # index into the ranking, never 0
     item: int
     probability: float  # with which this item was shown in this slot
+    among: NDArray[np.int64]  # all that could have been drawn, each with the same probability
 
 
 @dataclass(frozen=True)
@@ -366,4 +367,5 @@ def _explore(  # noqa: PLR0917 - the arguments of one step of `rank`
     slot, drawn = int(rng.choice(slots)), int(rng.choice(places))
     moved = np.insert(np.delete(chosen, drawn), slot, chosen[drawn])
     probability = config.epsilon / (len(slots) * len(places))
-    return moved, Exploration(slot, int(pool[chosen[drawn]]), probability)
+    among = pool[chosen[places]]
+    return moved, Exploration(slot, int(pool[chosen[drawn]]), probability, among)

@@ -23,6 +23,7 @@ from recommender.pipeline.active import ActiveModel
 from recommender.pipeline.calibration import Calibrator
 from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
 from recommender.pipeline.citing import Cited, choose_events, cite_events
+from recommender.pipeline.exploring import describe_exploration
 from recommender.pipeline.history import to_log
 from recommender.selectors.situations import Read
 from recommender.services.slates import name_cited_events, read_event_names
@@ -218,7 +219,7 @@ def _make_model_slates(
                     names=names,
                     success=promised,
                 ),
-                exploration=_describe_exploration(ranking, loaded),
+                exploration=describe_exploration(ranking, loaded, read.situation),
                 history=pack_history(np.array([row.event_id for row in read.history])),
                 contributions=pack_contributions(events, shares),
             )
@@ -386,14 +387,3 @@ def _make_entries(
             }
         )
     return entries
-
-
-def _describe_exploration(ranking: Ranking, loaded: LoadedCatalogue) -> dict[str, Any] | None:
-    drawn = ranking.exploration
-    if drawn is None:
-        return None
-    return {
-        "slot": drawn.slot + 1,
-        "item": int(loaded.outline.item_ids[drawn.item]),
-        "probability": drawn.probability,
-    }

@@ -182,9 +182,10 @@ def test_exploration_changes_one_slot_below_the_first_and_logs_it() -> None:
         np.testing.assert_array_equal(
             found.items[found.items != item], plain.items[plain.items != item]
         )
+        ready = plain.items[:50][pool.missing_prerequisites[plain.items[:50]] == 0][1:]
+        assert set(found.exploration.among.tolist()) == set(ready.tolist())
         drawn.append((slot, item))
     assert 150 < len(drawn) < 250
-    ready = plain.items[:50][pool.missing_prerequisites[plain.items[:50]] == 0][1:]
     assert {item for _, item in drawn} <= set(ready.tolist())
     slots = min(config.explore_slots, len(ready))
     assert found.exploration is None or found.exploration.probability == pytest.approx(

@@ -222,6 +222,13 @@ def test_one_explored_slot_is_logged_and_can_be_drawn_again(
     assert drawn["slot"] > 1
     assert slate.entries[drawn["slot"] - 1]["item"] == drawn["item"]
     assert 0 < drawn["probability"] < 0.1
+    # What else could have stood there: without it nobody can say later what another version would have shown.
+    pool = drawn["among"]
+    assert drawn["item"] in pool and slate.entries[0]["item"] not in pool
+    assert set(pool) <= {entry["item"] for entry in slate.entries}
+    slots = min(10, len(pool))
+    assert drawn["probability"] == pytest.approx(1 / (slots * len(pool)))
+    assert 0.5 < drawn["target"] < 0.9
     explored = [
         item["rank"]
         for item in body()["items"]
