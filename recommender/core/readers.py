@@ -82,15 +82,16 @@ def read_folder(folder: Path) -> DataFolder:
     return _Interactions(folder, items).read()
 
 
-def _find(folder: Path, stem: str) -> Path | None:
+def find_table(folder: Path, stem: str) -> Path | None:
+    """The file of this name in a data folder, compressed or not; None where there is none."""
     for name in (f"{stem}.csv.gz", f"{stem}.csv"):
         if (folder / name).is_file():
             return folder / name
     return None
 
 
-def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and fields of a CSV file with a header."""
+def read_rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and fields of a CSV file with a header that has the `required` columns. Raises BadDataError."""
     csv.field_size_limit(sys.maxsize)
     line = 0
 
@@ -134,7 +135,8 @@ def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str
         raise BadDataError(f"{path}: {error.strerror or error}") from None
 
 
-def _split(value: str) -> tuple[str, ...]:
+def split_names(value: str) -> tuple[str, ...]:
+    """Names joined by |, each once."""
     return tuple(dict.fromkeys(part.strip() for part in value.split("|") if part.strip()))
 
 
@@ -153,14 +155,14 @@ class _Items:
 
 def _read_items(folder: Path) -> _Items:
     items = _Items({}, [""], [()], {}, {}, closed=False)
-    if (path := _find(folder, "concepts")) is not None:
-        for line, row in _rows(path, ("concept", "text")):
+    if (path := find_table(folder, "concepts")) is not None:
+        for line, row in read_rows(path, ("concept", "text")):
             if not row["concept"]:
                 raise BadDataError(f"{path}: line {line}: column concept is empty")
             items.named[row["concept"]] = row["text"]
-    if (path := _find(folder, "items")) is not None:
+    if (path := find_table(folder, "items")) is not None:
         items.closed = True
-        for line, row in _rows(path, ("item",)):
+        for line, row in read_rows(path, ("item",)):
             key = row["item"]
             if not key:
                 raise BadDataError(f"{path}: line {line}: column item is empty")
@@ -168,7 +170,7 @@ def _read_items(folder: Path) -> _Items:
                 raise BadDataError(f"{path}: line {line}: column item: {key} occurs twice")
             items.rows[key] = len(items.texts)
             items.texts.append(row.get("text", ""))
-            items.concepts.append(items.concept(_split(row.get("concept", ""))))
+            items.concepts.append(items.concept(split_names(row.get("concept", ""))))
         if not items.rows:
             raise BadDataError(f"{path}: line 2: the file holds no item")
     return items
@@ -176,7 +178,7 @@ def _read_items(folder: Path) -> _Items:
 
 class _Interactions:
     def __init__(self, folder: Path, items: _Items) -> None:
-        path = _find(folder, "interactions")
+        path = find_table(folder, "interactions")
         if path is None:
             raise BadDataError(f"{folder / 'interactions.csv'}: no such file (nor with .gz)")
         self.path = path
@@ -212,7 +214,7 @@ class _Interactions:
             self.items.texts.append("")
             self.items.concepts.append(())
         if row.get("concept"):
-            here = self.items.concept(_split(row["concept"]))
+            here = self.items.concept(split_names(row["concept"]))
             have = self.items.concepts[known]
             if here != have:
                 self.items.concepts[known] = tuple(dict.fromkeys(have + here))
@@ -226,7 +228,7 @@ class _Interactions:
         }
         last, last_order, count = None, 0, 0
         present: set[str] = set()
-        for line, row in _rows(self.path, ("learner", "item", "order")):
+        for line, row in read_rows(self.path, ("learner", "item", "order")):
             if not count:
                 present = set(row)
             learner = row["learner"]
