@@ -15,7 +15,7 @@ from learners.models import Assignment, LearnerState, User
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
-    """Yield (section, rows): the account, sign-ins, groups, enrolments, assignments, progress and events.
+    """Yield (section, rows): the account, sign-ins, groups, enrolments, assignments, progress, memory and events.
 
     Rows are iterators, so that a long history is never in memory at once. Digests of passwords and tokens are
     left out: they are secrets of the sign-in and say nothing of the person.
@@ -55,6 +55,13 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
             user.item_progress.all(),
             "item__slug", "first_at", "last_at", "completed_at", "attempts", "right", "last_right",
             "wrong_streak", "seconds",
+        ),
+    )  # fmt: skip
+    yield (
+        "memory",
+        read_rows(
+            user.memory_cards.all(),
+            "item__slug", "stability", "difficulty", "reviewed_at", "due_at", "attempts", "event",
         ),
     )  # fmt: skip
     state = LearnerState.objects.filter(learner=user_id)

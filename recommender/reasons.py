@@ -11,7 +11,7 @@ A reason is stored as `{"code": …, "params": {…}}` and rendered in the reade
 | exploration | – | drawn at random from the best 50, to learn about it |
 | history | event, verb, right, item, at, share | an event that weighed for this very item |
 | success | probability | how likely a right answer is |
-| review | – | completed before, due again |
+| review | retrievability? | completed before, due again |
 | syllabus_start | course | the order of the course, because she has done nothing yet |
 | syllabus | course | the order of the course |
 
@@ -96,8 +96,10 @@ def from_success(probability: float) -> Stored:
     return {"code": "success", "params": {"probability": round(probability, 4)}}
 
 
-def from_review() -> Stored:
-    return {"code": "review", "params": {}}
+def from_review(retrievability: float | None) -> Stored:
+    """`retrievability` is the probability that she still knows it, None where nothing tells."""
+    known = {} if retrievability is None else {"retrievability": round(retrievability, 2)}
+    return {"code": "review", "params": known}
 
 
 def from_syllabus(*, course: int, started: bool) -> Stored:
@@ -231,6 +233,14 @@ def _render_success(params: Mapping[str, Any], _titles: Titles) -> tuple[str, li
     return _("A challenge: %(percent)d%% that you get this right") % values, []
 
 
+def _render_review(params: Mapping[str, Any], _titles: Titles) -> tuple[str, list[dict[str, Any]]]:
+    retrievability = params.get("retrievability")
+    if retrievability is None:
+        return _("You completed this before; time to go over it again"), []
+    text = _("Time to go over it again: %(percent)d%% likely that you still know it")
+    return text % {"percent": round(100 * retrievability)}, []
+
+
 def _render_prerequisite(
     params: Mapping[str, Any], titles: Titles
 ) -> tuple[str, list[dict[str, Any]]]:
@@ -288,10 +298,7 @@ _RENDERERS: Final[
     "assigned": lambda _params, _titles: (_("Your teacher assigned this to you"), []),
     "pinned": lambda _params, _titles: (_("Your teacher put this at the top for you"), []),
     "exploration": lambda _params, _titles: (_("Something new: we are trying this out"), []),
-    "review": lambda _params, _titles: (
-        _("You completed this before; time to go over it again"),
-        [],
-    ),
+    "review": _render_review,
     "history": _render_history,
     "success": _render_success,
     "prerequisite": _render_prerequisite,

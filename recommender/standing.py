@@ -7,19 +7,17 @@ the web process on the courses of a learner who has no slate yet.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learners.memory import Memory
 from recommender.difficulty import Difficulty, ListSaid, put_behind, step_back
+from recommender.due import REST, find_completion, find_recall
 
-REST: Final = timedelta(days=1)
-"""What was completed isn't offered again before this, whatever the reason."""
-FIRST_REVIEW: Final = timedelta(days=7)
-LONGEST_REVIEW: Final = timedelta(days=96)
 WRONG_IN_A_ROW: Final = 3
 """So many wrong answers on a concept, without a right one since, and she is failing at it."""
 CONCEPTS_HELPED: Final = 3
@@ -113,6 +111,7 @@ class Situation:
     unhelpful: Mapping[int, datetime] = field(default_factory=dict)  # when she said so, by item
     progress: tuple[Progress, ...] = ()
     answers: tuple[Answer, ...] = ()  # oldest first
+    memories: Mapping[int, Memory] = field(default_factory=dict)  # by item
 
 
 @dataclass(frozen=True)
@@ -143,6 +142,9 @@ class Standing:
     assigned: NDArray[np.bool_]  # [V] by a teacher
     pinned: NDArray[np.bool_]  # [V] by a teacher
     review: NDArray[np.bool_]  # [V] completed before and due again
+    recall: NDArray[
+        np.float64
+    ]  # [V] FSRS's probability that she still knows it, NaN = never answered
     teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
     declined: NDArray[np.float64]  # [V] 0..1, called too hard, too easy or of no help by her
     scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
@@ -157,8 +159,8 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     Eligible is what is published, in a course she is enrolled in, not banned by a teacher, not known to her, not
     put off within a day, and not completed, until it is due again.
 
-    Due again: an exercise or quiz answered right n times is due 7 · 2^(n-1) days after the last time (at most
-    96); other items don't become due by time. Whatever teaches a prerequisite of a concept that she is failing at
+    Due again: an exercise or quiz, as her memory of it says, else by how often it was answered right (see `due`);
+    other items don't become due by time. Whatever teaches a prerequisite of a concept that she is failing at
     is due as a remedy one day after she completed it, if the last wrong answer came later.
 
     A prerequisite concept is met when she completed (a lesson: finished, an exercise: answered right) or marked as
@@ -174,7 +176,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     enrolled = np.isin(outline.course_ids, list(situation.courses))
     offered = outline.published & enrolled & ~outline.mask(situation.banned)
     offered[0] = False
-    completed, due = _completion(outline, situation.progress, now)
+    completed, due = find_completion(outline, situation, now=now)
     known = outline.mask(situation.known)
     hidden = known | outline.mask(situation.not_now)
 
@@ -214,6 +216,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         assigned=outline.mask(situation.assigned),
         pinned=outline.mask(situation.pinned),
         review=open_again,
+        recall=find_recall(outline, situation.memories, now=now),
         teach_first=teach_first,
         declined=declined,
         scaffold=scaffold,
@@ -221,32 +224,6 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         introduces=introduces,
         helps=helps,
     )
-
-
-def is_due(*, gradable: bool, completed_at: datetime, right: int, now: datetime) -> bool:
-    """Tell whether what was completed is due again, remedies apart (see `assess`)."""
-    if not gradable:
-        return False
-    wait = min(FIRST_REVIEW * 2 ** min(max(right - 1, 0), 10), LONGEST_REVIEW)
-    return bool(now >= completed_at + max(wait, REST))
-
-
-def _completion(
-    outline: Outline, progress: Iterable[Progress], now: datetime
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    completed = np.zeros(outline.rows, dtype=bool)
-    due = np.zeros(outline.rows, dtype=bool)
-    for entry in progress:
-        row = outline.row_of.get(entry.item)
-        if row is not None and entry.completed_at is not None:
-            completed[row] = True
-            due[row] = is_due(
-                gradable=bool(outline.gradable[row]),
-                completed_at=entry.completed_at,
-                right=entry.right,
-                now=now,
-            )
-    return completed, due
 
 
 def _completed_within(progress: Iterable[Progress], since: datetime) -> list[int]:

@@ -7,6 +7,7 @@ from recommender.api.recommendations import (
     GivenFeedbackView,
     RecommendationsView,
 )
+from recommender.api.reviews import DueReviewsView
 
 urlpatterns = [
     path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
@@ -20,6 +21,7 @@ urlpatterns = [
         GivenFeedbackView.as_view(),
         name="recommendation-given-feedback",
     ),
+    path("me/reviews/", DueReviewsView.as_view(), name="me-reviews"),
     path("me/attention/", AttentionView.as_view(), name="me-attention"),
     path(
         "groups/<int:group>/learners/<int:learner>/attention/",

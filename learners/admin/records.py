@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from learners.admin.base import ReadOnly
-from learners.models import Event, ItemProgress, LearnerState
+from learners.models import Event, ItemProgress, LearnerState, MemoryCard
 from learners.services.freshness import mark_dirty
 
 
@@ -30,6 +30,16 @@ class ItemProgressAdmin(ReadOnly):
     """What a learner's events on one item add up to."""
 
     list_display = ("learner", "item", "attempts", "right", "wrong_streak", "completed_at")
+    list_select_related = ("learner", "item")
+    search_fields = ("learner__username__exact", "item__slug__exact")
+    show_full_result_count = False
+
+
+@admin.register(MemoryCard)
+class MemoryCardAdmin(ReadOnly):
+    """What is left of an exercise in a learner's memory."""
+
+    list_display = ("learner", "item", "stability", "difficulty", "reviewed_at", "due_at")
     list_select_related = ("learner", "item")
     search_fields = ("learner__username__exact", "item__slug__exact")
     show_full_result_count = False

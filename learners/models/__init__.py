@@ -1,6 +1,7 @@
 """People, their groups, and what they did."""
 
 from learners.models.activity import Assignment, Event, ItemProgress, LearnerState
+from learners.models.memory import MemoryCard
 from learners.models.people import Enrolment, Group, Membership, User
 from learners.models.sessions import Session
 
@@ -12,6 +13,7 @@ __all__ = [
     "ItemProgress",
     "LearnerState",
     "Membership",
+    "MemoryCard",
     "Session",
     "User",
 ]

@@ -1,6 +1,7 @@
 """Everything that reads: what a learner studies, has done and may see; what her teacher sees of it."""
 
 from learners.selectors.history import HistoryRow, read_history, stream_events
+from learners.selectors.memory import Memories, read_memories
 from learners.selectors.overview import MemberPage, overview_group, page_members
 from learners.selectors.people import find_person
 from learners.selectors.progress import read_activity, read_progress, summarise_progress
@@ -16,6 +17,7 @@ __all__ = [
     "HistoryRow",
     "LearnerRules",
     "MemberPage",
+    "Memories",
     "find_person",
     "find_studied_items",
     "get_studied_item",
@@ -26,6 +28,7 @@ __all__ = [
     "page_members",
     "read_activity",
     "read_history",
+    "read_memories",
     "read_progress",
     "stream_events",
     "summarise_progress",

@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils import timezone
+
 from content.models import Course, Item
 from learners.models import User
 from learners.selectors import list_learner_courses
 from recommender.selectors.recommendations import RecommendedItem
+from recommender.selectors.reviews import list_due_reviews
 from recommender.services.recommendations import get_recommendations
 
 CARDS: Final = 8
@@ -63,7 +66,13 @@ def read_next_page(*, learner: User, course_slug: str = "") -> NextPage | None:
         computed_at=found.computed_at,
         stale=found.stale,
         cards=_make_cards(found.items[:CARDS], courses),
-        to_review=sum("review" in each for each in codes),
+        to_review=len(
+            list_due_reviews(
+                learner_id=learner.pk,
+                now=timezone.now(),
+                course_slug=course.slug if course else None,
+            )
+        ),
         assigned=sum(bool(each & {"assigned", "pinned"}) for each in codes),
         courses=courses,
         course=course,

@@ -13,6 +13,7 @@ from web.views import (
     items,
     learner_pages,
     progress,
+    reviews,
     rules,
 )
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("items/<slug:slug>/answer/", items.answer_item, name="answer"),
     path("items/<slug:slug>/done/", items.finish_item, name="done"),
     path("items/<slug:slug>/file/", files.send_file, name="file"),
+    path("reviews/", reviews.show_reviews, name="reviews"),
     path("progress/", progress.show_progress, name="progress"),
     path("attention/", attention.show_attention, name="attention"),
     path("attention/set/", attention.set_weight, name="attention-set"),

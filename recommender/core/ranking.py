@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.core.memory import memory_urgency
+
 Floats = NDArray[np.float64]
 SPAN = 6.0
 """So many units of log-probability make up the range of affinity."""
@@ -28,6 +30,9 @@ class RankingConfig:
     variety can make up for together (1.5, 1 and 0.18), and less than a remedy or a teacher's wish. The
     weight of `level` takes an exercise behind all lessons and behind exercises on its right side, that of
     `declined` an item behind these, too; remedies and a teacher's wishes stay above.
+
+    The weight of `memory` puts a review that is at `memory_floor` beside a new exercise whose practice is worth as
+    much more: reviews are mostly easy, so by practice alone they would all come last.
     """
 
     target_success: float = 0.7
@@ -40,6 +45,8 @@ class RankingConfig:
     mmr_lambda: float = 0.85
     affinity: float = 1.0
     practice: float = 3.0
+    memory: float = 2.0
+    memory_floor: float = 0.7
     practice_width: float = 0.3
     practice_unknown: float = 0.5
     teach_first: float = 1.35
@@ -54,6 +61,8 @@ class RankingConfig:
     def __post_init__(self) -> None:
         if not (0 <= self.epsilon <= 1 and 0 < self.mmr_lambda <= 1):
             raise ValueError("epsilon must be in [0, 1], mmr_lambda in (0, 1]")
+        if not 0 <= self.memory_floor < 1:
+            raise ValueError("memory_floor must be in [0, 1)")
         if not 0 < self.target_success < 1 or self.practice_width <= 0:
             raise ValueError("target_success must be in (0, 1), practice_width positive")
         sizes = (self.top, self.explore_from, self.explore_slots, self.diversify)
@@ -81,6 +90,9 @@ class Candidates:
     success: Floats  # P(correct), NaN = unknown or not an exercise
     affinity: Floats  # log-probabilities, any scale; not read by `syllabus`
     reweighting: Floats  # what feedback adds to them, in the same unit; 0 = nothing
+    retrievability: Floats | None = (
+        None  # of what is to be reviewed; NaN or None = not to be reviewed
+    )
 
 
 @dataclass(frozen=True)
@@ -219,6 +231,8 @@ def _terms(
     leaves the order among exercises to `practice`, and ends for a concept with the first look at what
     teaches it or the first right answer.
 
+    `memory` doesn't lift what the learner holds back by her own word, of the item or of the list.
+
     `reweighting` is in the unit of affinity, but neither scaled by the best candidate's nor cut off where
     affinity is: it acts alike on whatever it is about.
     """
@@ -233,10 +247,17 @@ def _terms(
     if level is not None:
         behind[np.isfinite(success) & ~level.meets(success, pool)] = -level.strength
     added = candidates.reweighting[pool].astype(np.float64)
+    urgency = np.zeros(len(pool))
+    if candidates.retrievability is not None:
+        urgency = memory_urgency(
+            candidates.retrievability[pool].astype(np.float64), config.memory_floor
+        )
+        urgency[(behind < 0) | (candidates.declined[pool] > 0)] = 0.0
     return {
         "affinity": config.affinity * _scaled(candidates.affinity[pool].astype(np.float64)),
         "reweighting": config.affinity * added / SPAN,
         "practice": config.practice * value,
+        "memory": config.memory * urgency,
         "teach_first": config.teach_first * candidates.teach_first[pool].astype(np.float64),
         "declined": -config.declined * candidates.declined[pool].astype(np.float64),
         "scaffold": config.scaffold * candidates.scaffold[pool].astype(np.float64),

@@ -19,12 +19,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from learners.memory import Memory
 from learners.services.freshness import (
     claim_stale,
     mark_clean_batch,
     release_claims,
     renew_claims,
 )
+from learners.services.memory import store_memories
 from recommender import metrics
 from recommender.models import Observation, Slate
 from recommender.pipeline.active import ActiveModel, get_active
@@ -188,7 +190,10 @@ def _refresh_together(
         observed = [row for each in attention.values() for row in each.observed]
         make_profiles(learner_ids={row.learner_id for row in observed})
         readings = calibrator.read(now=now)
-        return _write(slates, folds, observed, readings, seqs=seqs, worker=worker, now=now)
+        remembered = {learner: read.remembered for learner, read in reads.items()}
+        return _write(
+            slates, folds, observed, readings, remembered, seqs=seqs, worker=worker, now=now
+        )
 
 
 @contextmanager
@@ -229,18 +234,23 @@ def _write(
     folds: Mapping[int, tuple[int, dict[str, Any]]],
     observed: Sequence[Observation],
     readings: Readings,
+    remembered: Mapping[int, Sequence[Memory]],
     *,
     seqs: dict[int, int],
     worker: str,
     now: datetime,
 ) -> Refreshed:
-    """Store slates, observations and profiles and mark their learners clean, in one transaction; not of those that were lost meanwhile."""
+    """Store slates, observations, profiles and memories and mark their learners clean, in one transaction.
+
+    Not of those that were lost meanwhile.
+    """
     with transaction.atomic():
         held = mark_clean_batch(worker=worker, seqs=seqs)
         store_slates([slate for slate in slates if slate.learner_id in held], now=now)
         store_observations([row for row in observed if row.learner_id in held])
         readings.store(held)
         store_folds({one: each for one, each in folds.items() if one in held}, now=now)
+        store_memories({one: each for one, each in remembered.items() if one in held})
     return Refreshed(stored=held, lost=set(seqs) - held)
 
 

@@ -32,6 +32,7 @@ from recommender.services.syllabus import (
     common_reasons,
     enforce_rules,
     make_syllabus_slate,
+    tell_recall,
 )
 from recommender.standing import Standing, assess
 from recommender.storage import KEPT, pack_contributions, pack_history
@@ -373,7 +374,7 @@ def _make_entries(
                 "item": items[place],
                 "score": scores[place],
                 "success": round(predicted, 4) if known else None,
-                "retrievability": None,
+                "retrievability": tell_recall(standing, row),
                 # Those that are 0 are left out: most are, and a slate is written far more often than looked into.
                 "terms": {name: values[place] for name, values in terms.items() if values[place]},
                 "again": again[place],

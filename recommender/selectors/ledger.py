@@ -61,6 +61,15 @@ def standing_feedback(*, learner_ids: Collection[int]) -> QuerySet[Feedback]:
     return Feedback.objects.filter(pk__in=last.values("pk")).order_by()
 
 
+def list_hidden(*, learner_id: int, now: datetime) -> set[int]:
+    """Return the items that a learner knows, or has put off within the last 24 hours; one query."""
+    said = Q(signal__in=RESPECTS["known"]) | Q(
+        signal__in=RESPECTS["not_now"], received_at__gt=now - NOT_NOW
+    )
+    rows = Feedback.objects.filter(said, learner=learner_id, withdrawn_at=None)
+    return set(rows.values_list("item_id", flat=True))
+
+
 def read_ledgers(*, learner_ids: Collection[int], now: datetime) -> Mapping[int, Ledger]:
     """Return a ledger for each learner (one query); learners without feedback have the neutral one."""
     ledgers: dict[int, Ledger] = defaultdict(Ledger)

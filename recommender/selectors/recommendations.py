@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 
 from content.models import Concept, Course, Item
 from learners.models import ItemProgress, LearnerState
 from learners.selectors import list_learner_courses, list_rules
 from recommender import reasons
-from recommender.models import Feedback, ModelVersion, Slate
-from recommender.selectors.ledger import NOT_NOW
+from recommender.models import ModelVersion, Slate
+from recommender.selectors.ledger import list_hidden
 
 REST: Final = timedelta(days=1)
 _ITEM_FIELDS: Final = (
@@ -155,14 +155,7 @@ def is_studied(*, learner_id: int, course_slug: str | None) -> bool:
 def _find_blocked(slate: Slate, *, now: datetime) -> set[int]:
     """Items of a slate that must not be shown any more because of what happened since it was computed."""
     learner, items = slate.learner_id, [entry["item"] for entry in slate.entries]
-    hidden = Q(signal=Feedback.Signal.KNOWN) | Q(
-        signal=Feedback.Signal.NOT_NOW, received_at__gt=now - NOT_NOW
-    )
-    blocked = set(
-        Feedback.objects.filter(
-            hidden, learner=learner, item__in=items, withdrawn_at=None
-        ).values_list("item_id", flat=True)
-    )
+    blocked = list_hidden(learner_id=learner, now=now)
     offered_again = {entry["item"] for entry in slate.entries if entry["again"]}
     since = min(slate.computed_at, now - REST)
     completed = ItemProgress.objects.filter(

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from learners.memory import Memory
 from learners.selectors import (
     HistoryRow,
     list_learner_courses,
     list_rules,
     read_history,
+    read_memories,
     read_progress,
 )
 from recommender.selectors.ledger import read_ledgers
@@ -22,14 +24,15 @@ HISTORY: Final = 512
 
 @dataclass(frozen=True)
 class Read:
-    """One learner's situation and the events that it was drawn from, oldest first."""
+    """One learner's situation, the events that it was drawn from, oldest first, and memories that aren't stored yet."""
 
     situation: Situation
     history: Sequence[HistoryRow]
+    remembered: Sequence[Memory] = ()
 
 
 def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[int, Read]:
-    """Return everything that a slate depends on, for each learner; a fixed number of queries.
+    """Return everything that a slate depends on, for each learner; a number of queries that is bounded.
 
     Call it in a transaction that shows one moment, together with the reading of dirty_seq.
     """
@@ -40,8 +43,10 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
     history: dict[int, list[HistoryRow]] = defaultdict(list)
     for row in read_history(ids, HISTORY):
         history[row.learner_id].append(row)
+    rows = read_progress(ids)
+    memories = read_memories(learner_ids=ids, progress=rows, history=history)
     progress: dict[int, list[Progress]] = defaultdict(list)
-    for done in read_progress(ids):
+    for done in rows:
         progress[done.learner_id].append(
             Progress(done.item_id, done.completed_at, done.right, done.seconds)
         )
@@ -61,8 +66,10 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
                 unhelpful=ledgers[learner].unhelpful,
                 progress=tuple(progress[learner]),
                 answers=_graded(history[learner]),
+                memories=memories[learner].by_item,
             ),
             history[learner],
+            memories[learner].changed,
         )
         for learner in ids
     }

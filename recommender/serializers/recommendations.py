@@ -54,7 +54,12 @@ class RecommendedItemSerializer(serializers.Serializer[Any]):
         max_value=1,
         help_text=_("P(right answer); null where it is not predicted."),
     )
-    retrievability = serializers.FloatField(allow_null=True, min_value=0, max_value=1)
+    retrievability = serializers.FloatField(
+        allow_null=True,
+        min_value=0,
+        max_value=1,
+        help_text=_("P(still known) by FSRS; null where she has answered nothing on it."),
+    )
     reasons = ReasonSerializer(many=True, help_text=_("At least one."))
 
 
@@ -66,6 +71,19 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
     computed_at = serializers.DateTimeField()
     stale = serializers.BooleanField(help_text=_("A newer slate is on its way."))
     items = RecommendedItemSerializer(many=True)
+
+
+class DueReviewSerializer(serializers.Serializer[Any]):
+    item = ItemReferenceSerializer()
+    retrievability = serializers.FloatField(
+        min_value=0, max_value=1, help_text=_("P(still known) by FSRS, now.")
+    )
+    due_at = serializers.DateTimeField(help_text=_("When that fell to 0.9."))
+
+
+class DueReviewsSerializer(serializers.Serializer[Any]):
+    due = serializers.IntegerField(min_value=0, help_text=_("How many are due in all."))
+    items = DueReviewSerializer(many=True, help_text=_("The least remembered first."))
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):

@@ -1,5 +1,6 @@
 """The slate that needs no model: the order of the courses, under prerequisites and her teachers' rules."""
 
+import math
 from datetime import datetime
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ def _build_entries(outline: Outline, standing: Standing, *, started: bool) -> li
             "item": int(outline.item_ids[row]),
             "score": round(1 - place / len(rows), 4),
             "success": None,
-            "retrievability": None,
+            "retrievability": tell_recall(standing, int(row)),
             "terms": {},
             "again": bool(standing.review[row]),
             "propensity": 1.0,
@@ -100,10 +101,16 @@ def common_reasons(outline: Outline, standing: Standing, row: int) -> list[reaso
     if row in standing.remedies:
         found.append(reasons.from_remedy(standing.remedies[row], outline.concept_ids))
     elif standing.review[row]:
-        found.append(reasons.from_review())
+        found.append(reasons.from_review(tell_recall(standing, row)))
     if row in standing.helps:
         found.append(reasons.from_scaffold(standing.helps[row]))
     return found
+
+
+def tell_recall(standing: Standing, row: int) -> float | None:
+    """What an entry says of memory: None where she has answered nothing."""
+    recall = float(standing.recall[row])
+    return round(recall, 4) if math.isfinite(recall) else None
 
 
 def rank_syllabus(outline: Outline, standing: Standing) -> NDArray[np.int64]:
@@ -154,6 +161,7 @@ def as_candidates(
         success=np.full(outline.rows, np.nan) if success is None else success,
         affinity=np.zeros(outline.rows) if affinity is None else affinity.astype(np.float64),
         reweighting=np.zeros(outline.rows) if reweighting is None else reweighting,
+        retrievability=np.where(standing.review, standing.recall, np.nan),
     )
 
 

@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from content.selectors import CatalogueRow
+from learners.memory import Review, remember
 from recommender.difficulty import Difficulty
+from recommender.due import is_due
 from recommender.selectors.outline import build_outline
-from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess, is_due
+from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess
 from recommender.target import fold_target
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -109,10 +112,31 @@ def test_an_exercise_is_due_again_at_growing_distances(
     assert (EXERCISE_1 in chosen(outline, standing.review)) is due
 
 
-@given(st.integers(0, 10_000), st.booleans(), st.floats(0, 86_399))
-def test_nothing_is_due_within_a_day(right: int, gradable: bool, seconds: float) -> None:
+@pytest.mark.parametrize(("days", "due"), [(1.9, False), (2, True), (400, True)])
+def test_where_there_is_a_memory_it_decides(outline: Outline, days: float, due: bool) -> None:
+    memory = remember(EXERCISE_1, [Review(1, NOW - days * DAY, True, False)], attempts=1)
+    assert memory is not None
+    standing = stand(
+        outline,
+        progress=(done(EXERCISE_1, ago=days * DAY, right=1),),
+        memories={EXERCISE_1: memory},
+    )
+    assert (EXERCISE_1 in chosen(outline, standing.review)) is due
+    row = outline.row_of[EXERCISE_1]
+    assert standing.recall[row] == memory.recall(NOW)
+    assert np.isnan(np.delete(standing.recall, row)).all()
+
+
+@given(st.integers(0, 10_000), st.booleans(), st.floats(0, 86_399), st.booleans())
+def test_nothing_is_due_within_a_day(
+    right: int, gradable: bool, seconds: float, remembered: bool
+) -> None:
     completed_at = NOW - timedelta(seconds=seconds)
-    assert not is_due(gradable=gradable, completed_at=completed_at, right=right, now=NOW)
+    answer = Review(1, completed_at - 30 * DAY, False, False)
+    memory = remember(1, [answer], attempts=1) if remembered else None
+    assert not is_due(
+        gradable=gradable, completed_at=completed_at, right=right, now=NOW, memory=memory
+    )
 
 
 @pytest.mark.parametrize(

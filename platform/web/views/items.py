@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from common.access import visible
@@ -23,6 +24,7 @@ from learners.models import ItemProgress
 from learners.selectors import get_studied_item
 from learners.services.events import NewEvent, record_attempt, record_events
 from recommender.selectors.recommendations import RecommendedItem, find_newest_slate
+from recommender.selectors.reviews import DueReview, list_due_reviews
 from recommender.services.recommendations import get_recommendations
 from web.exercise_form import (
     QuestionOnPage,
@@ -133,6 +135,9 @@ def _context(
     grade: Any = None,
 ) -> dict[str, Any]:
     progress = ItemProgress.objects.filter(learner=request.user, item=item).first()
+    review = studied and "1" in {request.POST.get("review"), request.GET.get("review")}
+    slate = _find_slate(request, item) if studied else None
+    find = _find_next_review if review else _find_following
     return {
         "item": item,
         "body": render_markdown(item.body),
@@ -141,8 +146,10 @@ def _context(
         "grade": grade,
         "uid": uuid.uuid4(),
         "progress": progress,
-        "following": _find_following(request, item) if studied else None,
-        "slate": _find_slate(request, item) if studied else None,
+        "following": find(request, item) if studied else None,
+        "slate": slate,
+        "review": review,
+        "kept_query": _keep_query(slate, review=review),
         "signals": SIGNALS,
         "focused": request.GET.get("focus") == "1",
     }
@@ -152,6 +159,18 @@ def _find_following(request: PersonRequest, item: Item) -> RecommendedItem | Non
     """The best item of her list but this one."""
     best = get_recommendations(learner_id=request.user.pk, limit=2).items
     return next((each for each in best if each.slug != item.slug), None)
+
+
+def _find_next_review(request: PersonRequest, item: Item) -> DueReview | None:
+    """What is due for review but this one, the least remembered."""
+    due = list_due_reviews(learner_id=request.user.pk, now=timezone.now())
+    return next((each for each in due if each.slug != item.slug), None)
+
+
+def _keep_query(slate: UUID | None, *, review: bool) -> str:
+    """What links to the same page hand on: the slate that brought her here, and that she goes through her reviews."""
+    kept = {**({"slate": slate} if slate else {}), **({"review": 1} if review else {})}
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def _find_slate(request: PersonRequest, item: Item) -> UUID | None:
