@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ NEIGHBOURS = 200
 TRIED = (0.75, 0.9)
 """Decays that candidates for the linear part are compared at; the mixture chooses the final one."""
 LINEAR_WEIGHTS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0, 20.0]
-WORD_WEIGHTS = [0.0, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.1]
+BESIDE_WEIGHTS = [0.0, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0]
 HEATS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0, 2.5]
 
 Kept = tuple[Tensor, Tensor]
@@ -100,8 +100,8 @@ class Mixed:
     """What `fit_mixture` chose."""
 
     mixture: Mixture
-    kept: Kept  # the linear part, with the similarity of words added where that helps
-    words: float  # its weight beside the item-to-item weights
+    kept: Kept  # the linear part, with the rows beside it added where that helps
+    beside: dict[str, float]  # the weight of each of these beside the item-to-item weights
 
 
 @torch.inference_mode()
@@ -111,79 +111,128 @@ def fit_mixture(
     valid: Cases,
     candidates: Tensor,
     *,
-    alike: Kept | None = None,
+    beside: Mapping[str, Kept] | None = None,
     seed: int = 0,
     seconds: float = 120.0,
     on_step: OnStep = say_nothing,
 ) -> Mixed:
     """Weights and decay by coordinate search on NDCG@10, then τ by likelihood.
 
-    `alike` holds how similar the words of items are. Its steps: the attention's scores, each decay, the
-    words, τ.
+    `beside` holds further item-to-item rows by name, which are added to the linear part where that
+    helps. Its steps: the attention's scores, each decay, each of these rows, the final decay, τ.
     """
+    beside = beside or {}
     kept = (bound.index.cpu(), bound.value.cpu())
     if not len(valid):
-        return Mixed(Mixture(), kept, 0.0)
-    steps = len(DECAYS) + 3
+        return Mixed(Mixture(), kept, dict.fromkeys(beside, 0.0))
     cells = min(CELLS, int(seconds * CELLS_A_SECOND))
     cases = valid.sample(max(200, cells // bound.catalogue.rows), seed)
-    parts = list(cases.batches(256))
-    length = bound.model.config.length
-    batches = [make_batch(log, p.learner, p.end, length).to(bound.device) for p in parts]
-    blank = [torch.zeros(len(p), len(candidates)) for p in parts]
+    steps = len(DECAYS) + len(beside) + 3
+    search = _Search(bound, log, cases, candidates, kept, lambda done: on_step(done, steps))
+    search.choose_decay()
+    weights = {name: search.choose_beside(rows) for name, rows in beside.items()}
+    search.settle(any(weights.values()))
+    return Mixed(replace(search.mixture, heat=search.heat()), search.kept, weights)
 
-    def collect(step: int, score: Callable[[Batch], Tensor]) -> Tensor:
+
+class _Search:
+    """Coordinate search over the mixture's weights on one sample of cases."""
+
+    def __init__(  # noqa: PLR0917 - what it works on
+        self,
+        bound: BoundRecommender,
+        log: EventLog,
+        cases: Cases,
+        candidates: Tensor,
+        kept: Kept,
+        tell: Callable[[int], object],
+    ) -> None:
+        self.mixture, self.kept = Mixture(), kept
+        self._tell, self._done = tell, 0
+        parts = list(cases.batches(256))
+        length = bound.model.config.length
+        self._batches = [make_batch(log, p.learner, p.end, length).to(bound.device) for p in parts]
+        blank = [torch.zeros(len(p), len(candidates)) for p in parts]
+        closed = [exclude(b, log, p, candidates) for b, p in zip(blank, parts, strict=True)]
+        self._cases = ScoredCases(
+            probability=self._collect(bound.attention_score),
+            linear=torch.zeros(0),
+            closed=torch.cat(closed),
+            target=torch.from_numpy(cases.target),
+        )
+
+    def choose_decay(self) -> None:
+        """Decay and weight of the item-to-item part."""
+        best = -1.0
+        for number, decay in enumerate(DECAYS):
+            self._next()
+            self._cases.linear = self._linear(self.kept, decay)
+            # The best weight moves little with the decay: after the first, only its neighbours are tried.
+            around = LINEAR_WEIGHTS.index(self.mixture.linear) if number else 0
+            near = LINEAR_WEIGHTS[max(around - 2, 0) : around + 3] if number else LINEAR_WEIGHTS
+            tried = {weight: Mixture(weight, decay) for weight in near}
+            weight, found = climb(lambda w, t=tried: self._judge(t[w]), near)  # type: ignore[misc]
+            if found > best:
+                best, self.mixture = found, tried[weight]
+
+    def choose_beside(self, rows: Kept) -> float:
+        """Add these rows to the linear part with the best weight, which is returned; 0: left out."""
+        self._next()
+        plain = self._linear(self.kept, self.mixture.decay)
+        other = self._linear(rows, self.mixture.decay)
+
+        def added(weight: float) -> float:
+            self._cases.linear = plain + weight * other
+            return self._judge(self.mixture)
+
+        weight, _ = climb(added, BESIDE_WEIGHTS)
+        if weight:
+            self.kept = linear.fuse(self.kept, rows, weight)
+        return weight
+
+    def settle(self, changed: bool) -> None:
+        """Decay and weight once more, where the linear part has changed."""
+        self._next()
+        if changed:
+
+            def judge(decay: float) -> float:
+                self._cases.linear = self._linear(self.kept, decay)
+                return self._judge(self.mixture)
+
+            decay, _ = climb(judge, list(DECAYS))
+            self.mixture = replace(self.mixture, decay=decay)
+        self._cases.linear = self._linear(self.kept, self.mixture.decay)
+        weight, _ = climb(
+            lambda w: self._judge(replace(self.mixture, linear=w)),
+            [self.mixture.linear, *LINEAR_WEIGHTS],
+        )
+        self.mixture = replace(self.mixture, linear=weight)
+
+    def heat(self) -> float:
+        """τ."""
+        self._next()
+        scores = self.mixture.combine(self._cases.probability, self._cases.linear).log()
+        found = _temperature(scores + self._cases.closed, self._cases.target)
+        self._next()
+        return found
+
+    def _next(self) -> None:
+        self._done += 1
+        self._tell(self._done)
+
+    def _collect(self, score: Callable[[Batch], Tensor]) -> Tensor:
         found = []
-        for batch in batches:
-            on_step(step, steps)
+        for batch in self._batches:
+            self._tell(self._done)
             found.append(score(batch).cpu())
         return torch.cat(found)
 
-    def judge(step: int, mixture: Mixture) -> float:
-        on_step(step, steps)
-        return quality(scored, mixture)
+    def _linear(self, kept: Kept, decay: float) -> Tensor:
+        return self._collect(lambda batch: _kept_score(batch, decay, kept))
 
-    scored = ScoredCases(
-        probability=collect(0, bound.attention_score),
-        linear=torch.zeros(0),
-        closed=torch.cat(
-            [exclude(b, log, p, candidates) for b, p in zip(blank, parts, strict=True)]
-        ),
-        target=torch.from_numpy(cases.target),
-    )
-    best, chosen = -1.0, Mixture()
-    for step, decay in enumerate(DECAYS, start=1):
-        scored.linear = collect(step, lambda b, d=decay: bound.linear_score(b, d))  # type: ignore[misc]
-        # The best weight moves little with the decay: after the first, only its neighbours are tried.
-        around = LINEAR_WEIGHTS.index(chosen.linear)
-        near = LINEAR_WEIGHTS if step == 1 else LINEAR_WEIGHTS[max(around - 2, 0) : around + 3]
-        weight, found = climb(
-            lambda w, s=step, d=decay: judge(s, Mixture(w, decay=d)),  # type: ignore[misc]
-            near,
-        )
-        if found > best:
-            best, chosen = found, Mixture(weight, decay=decay)
-    step = len(DECAYS) + 1
-    plain = collect(step, lambda b: bound.linear_score(b, chosen.decay))
-    scored.linear, words = plain, 0.0
-    if alike is not None:
-        said = collect(step, lambda b: _kept_score(b, chosen.decay, alike))
-
-        def with_words(weight: float) -> float:
-            scored.linear = plain + weight * said
-            return judge(step, chosen)
-
-        words, _ = climb(with_words, WORD_WEIGHTS)
-        if words:
-            kept = linear.fuse(kept, alike, words)
-            scored.linear = collect(step, lambda b: _kept_score(b, chosen.decay, kept))
-            weight, _ = climb(lambda w: judge(step, replace(chosen, linear=w)), LINEAR_WEIGHTS)
-            chosen = replace(chosen, linear=weight)
-    on_step(step + 1, steps)
-    scores = chosen.combine(scored.probability, scored.linear).log() + scored.closed
-    heat = _temperature(scores, scored.target)
-    on_step(steps, steps)
-    return Mixed(replace(chosen, heat=heat), kept, words)
+    def _judge(self, mixture: Mixture) -> float:
+        self._tell(self._done)
+        return quality(self._cases, mixture)
 
 
 def _kept_score(batch: Batch, decay: float, kept: Kept) -> Tensor:

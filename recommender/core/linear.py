@@ -1,7 +1,8 @@
 """The linear item-to-item part: EASE with recency, kept as the largest entries of each row.
 
 EASE: Steck (2019), Embarrassingly shallow autoencoders for sparse data. Recency: the row of the
-item met k distinct items ago counts decay^k.
+item met k distinct items ago counts decay^k. Where order matters more than company, the shares of
+a Markov chain may be added to the rows.
 """
 
 from __future__ import annotations
@@ -124,6 +125,27 @@ class ItemWeights:
         if strength not in self._kept:
             self.dense(strength)
         return self._kept[strength]
+
+
+DOUBT = 2.0
+"""Successions to other items that are added to those seen, so that one alone does not count as certain."""
+
+
+def markov(
+    learner: NDArray[np.integer], item: NDArray[np.integer], rows: int
+) -> tuple[Tensor, Tensor]:
+    """How often each item is directly followed by another [V, kept], as shares, as `largest` gives them.
+
+    Learners and items of all events in order; unknown items (0) and repetitions are passed over.
+    """
+    known = np.flatnonzero(item > 0)
+    before, after = known[:-1], known[1:]
+    pair = (learner[before] == learner[after]) & (item[before] != item[after])
+    ones = np.ones(int(pair.sum()), dtype=np.float32)
+    where = item[before[pair]], item[after[pair]]
+    counts = sparse.csr_matrix((ones, where), shape=(rows, rows))
+    total = np.asarray(counts.sum(1), dtype=np.float32).ravel()
+    return to_rows((sparse.diags(1 / (total + DOUBT)) @ counts).tocsr())
 
 
 def shorten(matrix: sparse.csr_matrix, pairs: float) -> sparse.csr_matrix:

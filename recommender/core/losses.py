@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -56,13 +57,17 @@ def full_softmax(states: Tensor, vectors: Tensor, targets: Tensor, tile: int = 1
 def sampled_softmax(
     states: Tensor, vectors: Tensor, targets: Tensor, negatives: Tensor, log_q: Tensor
 ) -> Tensor:
-    """Softmax over the target and N shared negatives with the logQ correction.
+    """Softmax over the target and N shared negatives that stand for all other items.
 
-    Bengio & Senécal (2008), Adaptive importance sampling. states [P, D], vectors [V', D], targets [P],
-    negatives [N] drawn with the probabilities exp(log_q) [V']. An accidental hit is masked.
+    states [P, D], vectors [V', D], targets [P], negatives [N] drawn with the probabilities exp(log_q)
+    [V']. Each negative counts by the inverse of how often it is expected among the N (Bengio & Senécal,
+    2008, Adaptive importance sampling), so that the denominator is estimated without bias; the target,
+    which is always there, counts once (Khrylchenko et al., 2025, Correcting the LogQ correction). An
+    accidental hit is masked.
     """
-    positive = (states * vectors[targets]).sum(-1) - log_q[targets]  # [P]
-    logits = states @ vectors[negatives].T - log_q[negatives]  # [P, N]
+    positive = (states * vectors[targets]).sum(-1)  # [P]
+    expected = log_q[negatives] + math.log(len(negatives))
+    logits = states @ vectors[negatives].T - expected  # [P, N]
     logits = logits.masked_fill(negatives[None] == targets[:, None], float("-inf"))
     logits = torch.cat([positive[:, None], logits], dim=1)
     return F.cross_entropy(logits, torch.zeros_like(targets))

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recommender import core
-from recommender.core import linear, metrics, words
+from recommender.core import metrics
 from recommender.core.artefact import Manifest, Names, write_artefact
+from recommender.core.beside import beside_rows
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.device import pick
 from recommender.core.errors import BadDataError, Cancelled
 from recommender.core.evaluation import rank_cases
 from recommender.core.events import EventLog
-from recommender.core.fitting import Kept, fit_linear, fit_mixture
+from recommender.core.fitting import fit_linear, fit_mixture
 from recommender.core.linear import ItemWeights
 from recommender.core.loop import Loop, Schedule
 from recommender.core.mixture import Mixture
@@ -185,14 +186,14 @@ class _Run:
             split.valid_log,
             split.valid,
             candidates,
-            alike=self._alike(),
+            beside=beside_rows(split.train, self.catalogue, self.config.minutes),
             seed=self.config.seed,
             seconds=MIXTURE_SHARE * left,
             on_step=partial(self._step, "mixture"),
         )
         parts = replace(parts, mixture=mixed.mixture, index=mixed.kept[0], value=mixed.kept[1])
         bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
-        chosen["mixture"] = asdict(mixed.mixture) | {"words": mixed.words}
+        chosen["mixture"] = asdict(mixed.mixture) | mixed.beside
         step = partial(self._step, "calibration")
         parts.calibration, told = fit_reference(bound, split.train, self.config, step)
         chosen |= told
@@ -208,13 +209,6 @@ class _Run:
             interactions_per_second=self.seen / self.spent if self.spent else 0.0,
             parameters=self._parameters(parts),
         )
-
-    def _alike(self) -> Kept | None:
-        """How similar the words of items are; None where no words are known."""
-        if not any(self.catalogue.texts):
-            return None
-        work = words.WORK * min(1.0, self.config.minutes / 10)
-        return words.similar(words.tfidf(self.catalogue.texts, work), linear.KEPT)
 
     def _attention(
         self, events: NDArray[np.int64], seconds: float, chosen: dict[str, object]

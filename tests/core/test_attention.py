@@ -124,25 +124,16 @@ def test_packing_uses_every_window_once_and_keeps_to_the_budget() -> None:
     assert padding < 1.15
 
 
-def test_sampled_softmax_with_all_items_is_near_the_full_one() -> None:
+def test_sampled_softmax_estimates_the_full_one() -> None:
     torch.manual_seed(0)
     states_, vectors = torch.randn(50, 8), torch.randn(40, 8)
     targets = torch.randint(40, (50,))
-    uniform = torch.full((40,), 1 / 40)
-    negatives = torch.multinomial(uniform, 60_000, replacement=True)
-    # log q with the number of draws: the sum over samples then estimates the sum over items.
-    log_q = (uniform * 60_000).log()
-    log_q_target = log_q.clone()
-    estimate = sampled_softmax(states_, vectors, targets, negatives, log_q_target)
+    frequency = torch.rand(40) + 0.1  # far from uniform
+    frequency /= frequency.sum()
+    negatives = torch.multinomial(frequency, 60_000, replacement=True)
+    estimate = sampled_softmax(states_, vectors, targets, negatives, frequency.log())
     full = full_softmax(states_, vectors, targets)
-    shift = torch.log(torch.tensor(60_000 / 40.0))
-    # With the correction, the positive is counted once and every negative by its expected number.
-    positive = (states_ * vectors[targets]).sum(-1)
-    logits = states_ @ vectors.T
-    rest = logits.masked_fill(torch.arange(40)[None] == targets[:, None], -torch.inf)
-    expected = -(positive - shift) + torch.logaddexp(positive - shift, rest.logsumexp(1))
-    torch.testing.assert_close(estimate, expected.mean(), rtol=0.02, atol=0.02)
-    assert estimate > full
+    torch.testing.assert_close(estimate, full, rtol=0.005, atol=0.005)
 
 
 def test_the_tiled_softmax_is_the_plain_one() -> None:
