@@ -254,7 +254,7 @@ def _terms(
         )
         urgency[(behind < 0) | (candidates.declined[pool] > 0)] = 0.0
     return {
-        "affinity": config.affinity * _scaled(candidates.affinity[pool].astype(np.float64)),
+        "affinity": config.affinity * scale_affinity(candidates.affinity[pool].astype(np.float64)),
         "reweighting": config.affinity * added / SPAN,
         "practice": config.practice * value,
         "memory": config.memory * urgency,
@@ -268,7 +268,7 @@ def _terms(
     }
 
 
-def _scaled(affinity: Floats) -> Floats:
+def scale_affinity(affinity: Floats) -> Floats:
     """Affinities to 0..1: the best is 1, and e^-SPAN of its probability or less is 0."""
     known = np.isfinite(affinity)
     if not known.any():

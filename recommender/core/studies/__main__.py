@@ -16,6 +16,7 @@ from recommender.core.studies import (
     calibration,
     cold_start,
     faithfulness,
+    policy_value,
     quantisation,
     robustness,
     scale,
@@ -57,10 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     text = "what training costs up to 100 million generated interactions"
     studies.add_parser("scale", help=text, description=text)
+    text = "whether intervals of policy values cover the truth, on generated logs"
+    judged = studies.add_parser("policy-value", help=text, description=text)
+    judged.add_argument("--runs", type=int, default=policy_value.RUNS, help="logs of each kind")
+    judged.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if options.study == "scale":
         sys.stdout.write(scale.run())
+        return 0
+    if options.study == "policy-value":
+        with progress_bar() as bar:
+            text = policy_value.run(runs=max(1, options.runs), seed=options.seed, bar=bar)
+        sys.stdout.write(text)
         return 0
     try:
         with progress_bar() as bar:
