@@ -19,6 +19,7 @@ _WITHOUT_SERVERS = frozenset(
         "compilemessages",
         "makemessages",
         "run",
+        "simulate",
         "spectacular",
     }
 )

@@ -89,7 +89,12 @@ def write_report(path: Path, content: dict[str, Any]) -> None:
     """Adds the program's version; writes JSON to `path` and the same in Markdown beside it."""
     full = _plain({**content, "version": core.__version__})
     _write(path.with_name(f"{path.stem}.md"), as_markdown(full))
-    _write(path, json.dumps(full, indent=1, allow_nan=False) + "\n")
+    write_json(path, full)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes JSON to `path`, whole or not at all; what is not finite becomes null."""
+    _write(path, json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
 
 
 def _write(path: Path, text: str) -> None:
