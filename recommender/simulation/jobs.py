@@ -18,6 +18,7 @@ from recommender.simulation.live import Attune, LiveRanking
 from recommender.simulation.material import Material, build_material
 from recommender.simulation.outcomes import save_outcome
 from recommender.simulation.policies import Mastery, Oracle, Popularity, Random, Syllabus
+from recommender.simulation.reviewing import ReviewOnly
 from recommender.simulation.training import train_version, warm_up
 from recommender.simulation.world import World
 
@@ -26,6 +27,7 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
     "syllabus": Syllabus,
     "random": Random,
     "mastery": Mastery,
+    "review": ReviewOnly,
     "oracle": Oracle,
 }
 POLICIES = (ATTUNE, POPULARITY, *_PLAIN)

@@ -6,23 +6,23 @@ caller hands in (`LiveRanking`), so that what is simulated is what runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learners.memory import Memory
 from recommender.core.catalogue import Catalogue
 from recommender.core.events import RIGHT
 from recommender.core.serving import BoundRecommender
 from recommender.simulation.chance import Stream, uniform
 from recommender.simulation.classroom import SHOWN, Room
-from recommender.simulation.record import EPOCH, Record
+from recommender.simulation.record import Record
+from recommender.simulation.reviewing import Memories, moment
 from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess
 
 Ints = NDArray[np.int64]
-BEGIN = datetime.fromtimestamp(EPOCH, UTC)
 
 
 class LiveRanking(Protocol):
@@ -56,6 +56,7 @@ class Attune:
     def __init__(self, bound: BoundRecommender, ranking: LiveRanking) -> None:
         self.bound, self.ranking = bound, ranking
         self._seen: dict[int, _Seen] = {}
+        self._memories = Memories()
 
     def rank(self, room: Room, who: Ints, step: int) -> Ints:
         outline = room.material.outline
@@ -63,8 +64,9 @@ class Attune:
         for learner in who.tolist():
             seen = self._seen.setdefault(learner, _Seen())
             seen.read(room.record, learner)
-            now = BEGIN + timedelta(days=float(room.day[learner]))
-            standings.append(assess(outline, seen.situation(outline, learner), now=now))
+            self._memories.read(room.record, learner)
+            situation = seen.situation(outline, learner, self._memories.of[learner])
+            standings.append(assess(outline, situation, now=moment(float(room.day[learner]))))
         if step == 0:
             return _table([self.ranking.rank_syllabus(each, outline) for each in standings])
         log = room.record.to_log(who)
@@ -103,7 +105,7 @@ class _Seen:
         """Take in what is new."""
         for place in range(self.read_so_far, int(record.length[learner])):
             item = int(record.item[learner, place])
-            at = BEGIN + timedelta(days=float(record.day[learner, place]))
+            at = moment(float(record.day[learner, place]))
             before = self.progress.get(item, Progress(item, None, 0))
             graded = bool(record.material.gradable[item])
             right = record.outcome[learner, place] == RIGHT
@@ -117,12 +119,15 @@ class _Seen:
                 self.answers.append(Answer(place + 1, item, bool(right), at))
         self.read_so_far = int(record.length[learner])
 
-    def situation(self, outline: Outline, learner: int) -> Situation:
+    def situation(
+        self, outline: Outline, learner: int, memories: Mapping[int, Memory]
+    ) -> Situation:
         return Situation(
             learner=learner,
             courses=frozenset(outline.course_ids[1:].tolist()),
             progress=tuple(self.progress.values()),
             answers=tuple(self.answers),
+            memories=memories,
         )
 
 

@@ -83,7 +83,7 @@ class MultiscaleTrace:
         """Of a right answer: that of a retrieval, as likely as it was one by Bayes' rule, else that of study."""
         recall = np.minimum(level @ self.weight, 1.0)
         share = recall / np.maximum(recall + (1 - recall) * self.luck, 1e-12)
-        return 1 + (self.retrieved - 1) * share
+        return np.asarray(1 + (self.retrieved - 1) * share)
 
     def _decay(self, days: Floats) -> Floats:
         return np.asarray(np.exp(-days[:, None] / self.constant))[:, None, :]
