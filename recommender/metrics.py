@@ -7,16 +7,20 @@ which Prometheus takes for a restart.
 
 import logging
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.core.cache import cache
 from django.db import DatabaseError
+from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from recommender.selectors.health import Drift
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +53,18 @@ class RefreshCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Names only: registering must not ask any server."""
-        yield from (*_gauges(), *_attention({}, {}), *_counters({}))
+        yield from (*_gauges(), *_attention({}, {}), *_drift([], None), *_counters({}))
 
     def collect(self) -> Iterator[Metric]:
         from recommender.selectors.calibrations import measure_attention
         from recommender.selectors.freshness import measure_lag
+        from recommender.selectors.health import measure_drift
 
         # A server that is away takes its own metrics with it and not the others.
         try:
             yield from _gauges(*measure_lag())
             yield from _attention(*measure_attention())
+            yield from _drift(*measure_drift(now=timezone.now()))
         except DatabaseError as error:
             logger.warning("no metrics of the database", extra={"error": str(error)})
         try:
@@ -107,6 +113,28 @@ def _attention(learners: dict[str, int], withdrawn: dict[str, bool]) -> Iterator
     for repair, is_withdrawn in withdrawn.items():
         repairs.add_metric([repair], float(is_withdrawn))
     yield repairs
+
+
+def _drift(drifts: "Sequence[Drift]", age: float | None) -> Iterator[Metric]:
+    index = GaugeMetricFamily(
+        "attune_drift",
+        "Population stability index of what the active version met in seven days, beside its training.",
+        labels=["group", "measure"],
+    )
+    chance = GaugeMetricFamily(
+        "attune_drift_chance",
+        "What attune_drift stays below in 99 of 100 cases where nothing has changed.",
+        labels=["group", "measure"],
+    )
+    for each in drifts:
+        index.add_metric([each.group, each.name], each.index)
+        chance.add_metric([each.group, each.name], each.chance)
+    yield from (index, chance)
+    yield GaugeMetricFamily(
+        "attune_health_age_seconds",
+        "Seconds since a worker counted what the active version meets.",
+        value=age,
+    )
 
 
 def _counters(counts: dict[str, int]) -> Iterator[Metric]:

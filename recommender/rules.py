@@ -6,7 +6,7 @@ from learners.rules import is_operator
 
 add_perm("recommender", is_operator)
 # Runs and versions change through services only; the rest is the record of what happened.
-_RECORDS = ("activation", "slate", "impression", "feedback", "repairtrial")
+_RECORDS = ("activation", "slate", "impression", "feedback", "repairtrial", "healthsummary")
 for _model in ("trainingrun", "modelversion", *_RECORDS):
     add_perm(f"recommender.view_{_model}", is_operator)
 add_perm("recommender.train_model", is_operator)

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from recommender.api import operators
-from recommender.api.attention import AttentionView, LearnerAttentionView
+from recommender.api.attention import AttentionView, LearnerAttentionView, SlateAttentionView
 from recommender.api.recommendations import (
     FeedbackView,
     GivenFeedbackView,
@@ -20,6 +20,11 @@ urlpatterns = [
         "recommendations/<uuid:slate>/feedback/<uuid:id>/",
         GivenFeedbackView.as_view(),
         name="recommendation-given-feedback",
+    ),
+    path(
+        "recommendations/<uuid:slate>/attention/",
+        SlateAttentionView.as_view(),
+        name="recommendation-attention",
     ),
     path("me/reviews/", DueReviewsView.as_view(), name="me-reviews"),
     path("me/attention/", AttentionView.as_view(), name="me-attention"),

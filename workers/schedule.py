@@ -11,6 +11,9 @@ PRUNE_SECONDS: Final = 600
 JUDGE_SECONDS: Final = 300
 """How often is asked whether repairs of attention help: so long a harmful one may go on after it has shown."""
 
+HEALTH_SECONDS: Final = 600
+"""How often the day's attention, inputs and lists are counted: some hundred milliseconds of a worker each time."""
+
 
 def build_schedule() -> dict[str, dict[str, Any]]:
     """Return Celery's `beat_schedule`. A message expires before the next one, so that none pile up without a worker."""
@@ -18,6 +21,7 @@ def build_schedule() -> dict[str, dict[str, Any]]:
         queue.SWEEP_LEARNERS: settings.SWEEP_SECONDS,
         queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
         queue.JUDGE_REPAIRS: JUDGE_SECONDS,
+        queue.MEASURE_HEALTH: HEALTH_SECONDS,
         queue.PRUNE: PRUNE_SECONDS,
     }
     return {

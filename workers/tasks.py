@@ -61,6 +61,7 @@ def prune() -> None:
     from content.services import prune_changes
     from learners.services.accounts import prune_sign_ins
     from recommender.services.calibrations import prune_calibrations
+    from recommender.services.health import prune_summaries
     from recommender.services.slates import prune_slates
 
     if not cache.add(PRUNED, value=True, timeout=HOUR):
@@ -71,6 +72,7 @@ def prune() -> None:
         prune_sign_ins(now=now)
         prune_slates(now=now, days=settings.SLATE_DAYS)
         prune_calibrations(now=now, days=settings.SLATE_DAYS)
+        prune_summaries(now=now, days=settings.SLATE_DAYS)
     except BaseException:
         cache.delete(PRUNED)
         raise
@@ -115,10 +117,20 @@ def judge_candidate() -> None:
 
 @shared_task(name=queue.JUDGE_REPAIRS, soft_time_limit=240, time_limit=270, **_RETRY)
 def judge_repairs() -> None:
-    """Decide whether repairs of attention stay, on what learners did after; one that harms or is of no use is withdrawn."""
+    """Decide whether repairs of attention stay, on what learners did after; and tell what a running experiment shows."""
     from recommender.services.calibrations import judge_trials
+    from recommender.services.experiments import judge_experiments
 
     judge_trials(now=timezone.now())
+    judge_experiments(now=timezone.now())
+
+
+@shared_task(name=queue.MEASURE_HEALTH, soft_time_limit=240, time_limit=270, **_RETRY)
+def measure_health() -> None:
+    """Count what the active version meets today, for the operators' page and the alerts of drift."""
+    from recommender.pipeline.health import measure_health
+
+    measure_health(now=timezone.now())
 
 
 @shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)

@@ -21,6 +21,7 @@ SWEEP_TRAINING_RUNS: Final = "attune.sweep_training_runs"
 JUDGE_CANDIDATE: Final = "attune.judge_candidate"
 COMPUTE_TEXT_VECTORS: Final = "attune.compute_text_vectors"
 JUDGE_REPAIRS: Final = "attune.judge_repairs"
+MEASURE_HEALTH: Final = "attune.measure_health"
 PRUNE: Final = "attune.prune"
 
 QUEUE_OF: Final[dict[str, str]] = {
@@ -31,6 +32,7 @@ QUEUE_OF: Final[dict[str, str]] = {
     JUDGE_CANDIDATE: GPU,
     COMPUTE_TEXT_VECTORS: GPU,
     JUDGE_REPAIRS: DEFAULT,
+    MEASURE_HEALTH: DEFAULT,
     PRUNE: DEFAULT,
 }
 

@@ -1,19 +1,26 @@
 """`me/attention/`: what counts more and less for a learner, in her own hands; her teachers may look."""
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from learners.api.groups import get_led_group
 from learners.api.permissions import LeadsGroups
+from recommender.selectors.attention_map import find_map
 from recommender.selectors.attention_view import describe_attention, require_features
-from recommender.serializers.attention import AttentionChangeSerializer, AttentionSerializer
+from recommender.serializers.attention import (
+    AttentionChangeSerializer,
+    AttentionMapSerializer,
+    AttentionSerializer,
+)
 from recommender.services.attention import reset_attention, update_attention
 
 
@@ -52,6 +59,26 @@ class AttentionView(APIView):
         """Reset: all her feedback is taken back, what she did so far moves nothing, her settings are gone, what she hid is shown."""
         reset_attention(learner_id=_person(request))
         return Response(status=204)
+
+
+class SlateAttentionView(APIView):
+    """Where the model's attention lay when one of her slates was made."""
+
+    @extend_schema(
+        operation_id="recommendations_attention_retrieve",
+        parameters=[OpenApiParameter("slate", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses=AttentionMapSerializer,
+        tags=["recommendations"],
+    )
+    def get(self, request: Request, slate: UUID) -> Response:
+        """Past events with their share of each head's attention, and the items that each spoke for.
+
+        404 for a slate that isn't hers, that the model did not make, or that is from before this was kept.
+        """
+        found = find_map(learner_id=_person(request), slate_id=slate)
+        if found is None:
+            raise NotFound
+        return Response(AttentionMapSerializer(found).data)
 
 
 class LearnerAttentionView(APIView):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 PER_HEAD = ("flatness", "peak", "beginning", "first", "last", "recent", "centre")
 JOINT = ("spread", "coherence", "likeness", "usual", "burst")
+OTHER = "other"
+KINDS = ("collapsed", "uniform", "first_sink", "recency_blind", "flooded", OTHER)
+"""What anomalous attention may look like: the faults of `attention_faults`, and anything else."""
 
 
 def names(heads: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from recommender.core.anomaly_kinds import tell_kinds
 from recommender.core.attention_names import names
 from recommender.core.attention_repair import adapt_temperature, prior_over, weighted_average
 from recommender.core.attention_statistics import MIN_EVENTS, Histories, how_usual, statistics
@@ -115,6 +116,8 @@ class Watcher:
         columns = len(names(bound.model.config.heads))
         self.statistics = np.full((learners, columns), np.nan, dtype=np.float16)
         self.score = np.full(learners, np.nan, dtype=np.float32)
+        self.kind = np.zeros(learners, dtype=np.int8)  # in KINDS; of the anomalous only
+        self.events = np.zeros(learners, dtype=np.int16)  # attended to
 
     @property
     def anomalous(self) -> NDArray[np.bool_]:
@@ -144,6 +147,11 @@ class Watcher:
         told = enough.cpu().numpy()
         self.statistics[rows][told] = found[enough].cpu().numpy()
         self.score[rows][told] = score[enough].cpu().numpy()
+        self.events[rows] = batch.length.cpu().numpy()
+        odd = anomalous.nonzero()[:, 0]
+        if len(odd):
+            normal = self.calibration.standard(found[odd], batch.length[odd])
+            self.kind[rows][odd.cpu().numpy()] = tell_kinds(normal).cpu().numpy()
         if self.repaired is None:
             return torch.zeros(0, dtype=torch.long, device=logits.device)
         hers = torch.from_numpy(self.repaired[rows]).to(anomalous.device)

@@ -2,6 +2,7 @@
 
 from recommender.models.calibrations import AttentionReading, RepairTrial, TrialOutcome
 from recommender.models.feedback import AttentionProfile, Feedback
+from recommender.models.health import HealthSummary
 from recommender.models.observations import ItemNorm, Observation
 from recommender.models.slates import Impression, Slate
 from recommender.models.versions import Activation, Lease, ModelVersion, TrainingRun
@@ -11,6 +12,7 @@ __all__ = [
     "AttentionProfile",
     "AttentionReading",
     "Feedback",
+    "HealthSummary",
     "Impression",
     "ItemNorm",
     "Lease",

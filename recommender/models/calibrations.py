@@ -12,6 +12,14 @@ WITHDRAWN_STATES: Final = ("harms", "useless")
 class AttentionReading(models.Model):
     """A learner's attention as the last refresh found it: a row of some 120 bytes, overwritten by the next."""
 
+    class Kind(models.TextChoices):
+        COLLAPSED = "collapsed", _("stuck on few events")
+        UNIFORM = "uniform", _("spread over everything")
+        FIRST_SINK = "first_sink", _("stuck on the first event")
+        RECENCY_BLIND = "recency_blind", _("blind to what is recent")
+        FLOODED = "flooded", _("drawn by a burst of quick events")
+        OTHER = "other", _("unusual in another way")
+
     learner = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("learner"),
@@ -35,6 +43,17 @@ class AttentionReading(models.Model):
     )
     anomalous = models.BooleanField(_("anomalous"))
     repaired = models.BooleanField(_("repaired"))
+    kind = models.CharField(
+        _("kind of anomaly"),
+        max_length=13,
+        choices=Kind.choices,
+        blank=True,
+        default="",
+        help_text=_("By the statistics that stand out most; empty where attention is healthy."),
+    )
+    events = models.PositiveSmallIntegerField(
+        _("events"), default=0, help_text=_("That the model attended to.")
+    )
 
     class Meta:
         verbose_name = _("attention reading")

@@ -62,6 +62,13 @@ class Slate(models.Model):
         ),
         default=bytes,
     )
+    attention = models.BinaryField(
+        _("attention"),
+        help_text=_(
+            "Of each head the share of the beginning and the eight largest: position in the history (uint16) and root of the share (uint8)."
+        ),
+        default=bytes,
+    )
     kept = models.BooleanField(
         _("kept"), default=False, help_text=_("Shown or answered with feedback: not overwritten.")
     )

@@ -16,6 +16,12 @@ class ModelVersion(models.Model):
     sha256 = models.CharField(_("SHA-256 of the weights"), max_length=64)
     manifest = models.JSONField(_("manifest"))
     metrics = models.JSONField(_("metrics"))
+    reference = models.JSONField(
+        _("reference"),
+        default=dict,
+        blank=True,
+        help_text=_("What attention, inputs and lists looked like when it was trained, as counts."),
+    )
     gate = models.JSONField(
         _("gate"), default=dict, blank=True, help_text=_("What the activation gate found.")
     )

@@ -8,14 +8,20 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from recommender.core.attention_names import KINDS
 from recommender.core.repair_trial import is_repaired
-from recommender.models import AttentionReading, RepairTrial
+from recommender.models import AttentionReading, RepairTrial, Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.selectors.calibrations import RepairInForce, find_repair
 from recommender.services.calibrations import enter_trial, open_trial, store_readings
+from recommender.storage import ATTENDED, pack_attention
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from recommender.core.calibration import Watcher
+    from recommender.core.features import Adjust
+    from recommender.core.features import Batch as FeatureBatch
     from recommender.core.serving import BoundRecommender
 
 _usual: "WeakKeyDictionary[BoundRecommender, Any]" = WeakKeyDictionary()
@@ -37,10 +43,45 @@ class Readings:
             enter_trial(rows, trial=self.trial)
 
 
+class Lookout:
+    """Notes where the attention of each learner lies in the end, after any repair and her own weights."""
+
+    def __init__(self, learners: int, watcher: "Watcher | None") -> None:
+        self.watcher = watcher
+        self.packed = [b""] * learners
+
+    def __call__(self, rows: slice, batch: "FeatureBatch") -> "Adjust":
+        inner = None if self.watcher is None else self.watcher(rows, batch)
+        noted = False
+
+        def adjust(logits: "Tensor") -> "Tensor":
+            nonlocal noted
+            found = logits if inner is None else inner(logits)
+            if not noted:  # reasons look at the same attention again
+                noted = True
+                self.packed[rows] = note_attention(found, batch)
+            return found
+
+        return adjust
+
+
+def note_attention(logits: "Tensor", batch: "FeatureBatch") -> list[bytes]:
+    """The largest shares of each head, packed, from the last states' logits [B, H, L + 1] before her own weights."""
+    if batch.log_weight is not None:
+        logits = logits.clone()
+        logits[..., 1:] += batch.log_weight[:, None]
+    alpha = logits.softmax(-1)
+    share, place = alpha[..., 1:].topk(min(ATTENDED, alpha.shape[2] - 1), dim=-1)
+    position = batch.position[:, None].expand(-1, alpha.shape[1], -1).gather(2, place)
+    return pack_attention(
+        alpha[..., 0].float().cpu().numpy(), position.cpu().numpy(), share.float().cpu().numpy()
+    )
+
+
 class Calibrator:
     """Sees the attention of those whom one call of `make_slates` scores; keep one for each batch.
 
-    Of a version without a healthy reference it sees nothing. Four fifths of the anomalous are repaired while the repair
+    Of a version without a healthy reference it only notes where attention lies. Four fifths of the anomalous are repaired while the repair
     in force is on trial, by a hash of trial and learner; all of them once it has been shown to help.
     """
 
@@ -48,6 +89,7 @@ class Calibrator:
         self.model, self.repair = model, repair
         self._learners: Sequence[int] = ()
         self._watcher: Watcher | None = None
+        self._lookout: Lookout | None = None
 
     @classmethod
     def of(cls, model: ActiveModel | None) -> "Calibrator":
@@ -55,15 +97,28 @@ class Calibrator:
         able = model is not None and model.recommender.parts.calibration is not None
         return cls(model, find_repair(version_id=model.version_id) if model and able else None)
 
-    def watch(self, bound: "BoundRecommender", learners: Sequence[int]) -> "Watcher | None":
+    def watch(self, bound: "BoundRecommender", learners: Sequence[int]) -> Lookout:
         """What `bound.score` is to be watched by, for these learners in the order of the log."""
+        self._learners = learners
+        self._watcher = self._make_watcher(bound, learners)
+        self._lookout = Lookout(len(learners), self._watcher)
+        return self._lookout
+
+    def keep_attention(self, slates: Collection[Slate]) -> None:
+        """Put where attention lay into the slates that were made of it."""
+        if self._lookout is None:
+            return
+        packed = dict(zip(self._learners, self._lookout.packed, strict=True))
+        for slate in slates:
+            slate.attention = packed.get(slate.learner_id, b"")
+
+    def _make_watcher(self, bound: "BoundRecommender", learners: Sequence[int]) -> "Watcher | None":
         calibration = self.model.recommender.parts.calibration if self.model else None
         if calibration is None:
             return None
         from recommender.core.calibration import AVERAGE, Watcher
 
-        self._learners = learners
-        self._watcher = Watcher(
+        return Watcher(
             calibration,
             bound,
             len(learners),
@@ -71,7 +126,6 @@ class Calibrator:
             repaired=None if self.repair is None else self._arms(learners, self.repair),
             usual=_how_usual(bound),
         )
-        return self._watcher
 
     def read(self, *, now: datetime) -> Readings:
         """What was seen of those who had enough events, not stored yet; opens the trial that the anomalous belong to.
@@ -98,6 +152,8 @@ class Calibrator:
                 score=float(watcher.score[place]),
                 anomalous=bool(anomalous[place]),
                 repaired=bool(anomalous[place] and repaired[place]),
+                kind=KINDS[watcher.kind[place]] if anomalous[place] else "",
+                events=int(watcher.events[place]),
             )
             for place in np.flatnonzero(np.isfinite(watcher.score)).tolist()
         ]

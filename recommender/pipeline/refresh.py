@@ -189,6 +189,7 @@ def _refresh_together(
         folds = describe_folds(attention, profiles, rules=rules)
         observed = [row for each in attention.values() for row in each.observed]
         make_profiles(learner_ids={row.learner_id for row in observed})
+        calibrator.keep_attention(slates)
         readings = calibrator.read(now=now)
         remembered = {learner: read.remembered for learner, read in reads.items()}
         return _write(

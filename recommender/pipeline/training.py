@@ -42,6 +42,7 @@ from recommender.pipeline.checkpoints import (
 )
 from recommender.pipeline.export import export_events
 from recommender.pipeline.gate import judge_candidate
+from recommender.pipeline.health import describe_training
 from recommender.pipeline.lease import Hold
 from recommender.pipeline.refitting import refit_version
 from recommender.pipeline.vectors import compute_vectors, load_encoder
@@ -152,6 +153,7 @@ class _Work:
             device=settings.DEVICE,
             should_stop=self.hold.should_stop,
         )
+        reference = self._describe(result.artefact)
         manifest = read_manifest(result.artefact)
         described = json.loads(manifest.model_dump_json())  # without NaN, which jsonb refuses
         name = f"run{self.run.pk}-{uuid.uuid4().hex[:12]}"
@@ -162,7 +164,19 @@ class _Work:
             manifest=described,
             metrics=described["metrics"],
             parent_id=parent,
+            reference=reference,
         )
+
+    def _describe(self, artefact: Path) -> dict[str, Any]:
+        """What drift of the version will be measured from; a version is worth having without it, too."""
+        self._stop_if_asked()
+        try:
+            return describe_training(artefact, device=settings.DEVICE)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("no reference of the training window")
+            return {}
 
     def _train(self, log: Any, catalogue: Any, start: Path | None) -> TrainResult:
         config = TrainConfig(

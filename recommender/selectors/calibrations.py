@@ -69,6 +69,8 @@ def export_readings(*, learner_id: int) -> Iterator[dict[str, Any]]:
             "score": round(row.score, 4),
             "anomalous": row.anomalous,
             "repaired": row.repaired,
+            "kind": row.kind,
+            "events": row.events,
         }
 
 

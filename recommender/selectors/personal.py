@@ -7,7 +7,7 @@ from common.pages import read_pages, read_rows
 
 from content.models import Item
 from recommender.models import AttentionProfile, Feedback, Impression, Observation, Slate
-from recommender.storage import unpack_contributions, unpack_history
+from recommender.storage import unpack_attention, unpack_contributions, unpack_history
 
 # A slate is a hundred entries with the contributions of thirty-two events to each.
 _SLATES = 20
@@ -18,7 +18,7 @@ def export_slates(*, learner_id: int) -> Iterator[dict[str, Any]]:
     rows = Slate.objects.filter(learner=learner_id)
     fields = (
         "id", "model_version_id", "source", "computed_at", "exploration", "kept", "entries",
-        "history", "contributions",
+        "history", "contributions", "attention",
     )  # fmt: skip
     for page in read_pages(rows, *fields, key=("computed_at", "id"), size=_SLATES):
         slugs = _slugs(page)
@@ -30,6 +30,7 @@ def export_slates(*, learner_id: int) -> Iterator[dict[str, Any]]:
                 "computed_at": slate["computed_at"].isoformat(),
                 "exploration": slate["exploration"],
                 "kept": slate["kept"],
+                "attention": _attention(slate),
                 "entries": [
                     {
                         **entry,
@@ -117,6 +118,25 @@ def export_attention(*, learner_id: int) -> Iterator[dict[str, Any]]:
 def _slugs(slates: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     keys = {entry["item"] for slate in slates for entry in slate["entries"]}
     return dict(Item.objects.filter(pk__in=keys).values_list("pk", "slug"))
+
+
+def _attention(slate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each head of the model: the largest shares, by event number, and that of nothing in particular."""
+    found = unpack_attention(slate["attention"])
+    if found is None:
+        return []
+    events = unpack_history(slate["history"])
+    return [
+        {
+            "beginning": round(float(beginning), 4),
+            "events": [
+                {"event": int(events[place]), "share": round(float(share), 4)}
+                for place, share in zip(places, shares, strict=True)
+                if place >= 0
+            ],
+        }
+        for beginning, places, shares in zip(*found, strict=True)
+    ]
 
 
 def _contributions(slate: Mapping[str, Any]) -> list[list[dict[str, Any]]]:

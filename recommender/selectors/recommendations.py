@@ -68,18 +68,18 @@ def find_newest_slate(*, learner_id: int) -> NewestSlate | None:
     serving = ModelVersion.objects.filter(is_active=True, problem="")
     slate = (
         Slate.objects.filter(learner=learner_id)
-        .defer("history", "contributions", "exploration")
+        .defer("history", "contributions", "attention", "exploration")
         .annotate(
             dirty_seq=Subquery(state.values("dirty_seq")),
             clean_seq=Subquery(state.values("clean_seq")),
-            serving_version=Subquery(serving.values("pk")[:1]),
+            serving_version=Coalesce(select_arm("learner_id"), Subquery(serving.values("pk")[:1])),
         )
         .order_by("-computed_at")
         .first()
     )
     if slate is None:
         return None
-    outdated = slate.serving_version not in (None, slate.model_version_id)
+    outdated = slate.serving_version not in (None, slate.model_version_id or SYLLABUS)
     dirty, clean = slate.dirty_seq or 0, slate.clean_seq or 0
     return NewestSlate(
         slate=slate,

@@ -12,7 +12,7 @@ def list_training_runs() -> QuerySet[TrainingRun]:
     Without curves and manifests, which may be large: `.defer(None)` brings them.
     """
     runs = TrainingRun.objects.select_related("requested_by", "version").order_by("-pk")
-    return runs.defer("history", "version__manifest", "version__gate")
+    return runs.defer("history", "version__manifest", "version__reference", "version__gate")
 
 
 def find_waiting_run() -> TrainingRun | None:

@@ -13,7 +13,7 @@ FEWEST_CASES: Final = 100
 
 def get_active_version() -> ModelVersion | None:
     """The version that slates are computed with, if any; without its manifest and metrics, which may be large."""
-    return ModelVersion.objects.defer("manifest", "metrics", "gate").filter(is_active=True).first()
+    return _light().filter(is_active=True).first()
 
 
 def get_serving_version_id() -> int | None:
@@ -37,8 +37,7 @@ def get_roll_back_target() -> ModelVersion | None:
         else:
             stack.append(version)
     earlier = [version for version in stack[:-1] if version != stack[-1]]
-    versions = ModelVersion.objects.defer("manifest", "metrics", "gate")
-    return versions.filter(pk=earlier[-1]).first() if earlier else None
+    return _light().filter(pk=earlier[-1]).first() if earlier else None
 
 
 def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
@@ -51,7 +50,7 @@ def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
 def list_versions() -> QuerySet[ModelVersion]:
     """All versions, newest first, without manifests and curves, which may be large: `.defer(None)` brings them."""
     versions = ModelVersion.objects.select_related("run").order_by("-pk")
-    return versions.defer("manifest", "run__history", "run__options")
+    return versions.defer("manifest", "reference", "run__history", "run__options")
 
 
 class Compared(NamedTuple):
@@ -71,7 +70,7 @@ class Compared(NamedTuple):
 
 def compare_with_active(version: ModelVersion) -> list[Compared]:
     """Every metric that either of them has; each was measured on what its own run held out."""
-    versions = ModelVersion.objects.defer("manifest", "gate")
+    versions = ModelVersion.objects.defer("manifest", "reference", "gate")
     active = versions.filter(is_active=True).exclude(pk=version.pk).first()
     theirs = active.metrics if active else {}
     names = sorted({*version.metrics, *theirs})
@@ -91,6 +90,10 @@ def compare_with_active(version: ModelVersion) -> list[Compared]:
 def _has_too_few(name: str, *measured: Mapping[str, float]) -> bool:
     counted = "cases_explored" if name.endswith("_explored") else "cases"
     return any(metrics.get(counted, FEWEST_CASES) < FEWEST_CASES for metrics in measured)
+
+
+def _light() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.defer("manifest", "reference", "metrics", "gate")
 
 
 def list_candidates() -> QuerySet[ModelVersion]:

@@ -7,6 +7,7 @@ from common.api.fields import Flag, Number
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from learners.models import Event
 from recommender.attention import FAMILIES, LIMIT
 from recommender.models import Feedback, Observation
 from recommender.services.attention import MOST_SET
@@ -141,3 +142,46 @@ class AttentionChangeSerializer(serializers.Serializer[Any]):
             **set_to,
             **{name: each and tuple(each) for name, each in data.get("limits", {}).items()},
         }
+
+
+class SpokenForSerializer(serializers.Serializer[Any]):
+    """An item of the slate that an event spoke for."""
+
+    item = NamedItemSerializer(source="*")
+    share = serializers.FloatField(
+        min_value=0, max_value=1, help_text=_("Of all that spoke for this item.")
+    )
+
+
+class AttendedEventSerializer(serializers.Serializer[Any]):
+    """One past event that the model attended to."""
+
+    event = serializers.UUIDField()
+    item = NamedItemSerializer(source="*")
+    verb = serializers.ChoiceField(choices=Event.Verb.choices)
+    success = serializers.BooleanField(
+        source="right", allow_null=True, help_text=_("As this server graded it.")
+    )
+    occurred_at = serializers.DateTimeField()
+    shares = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        help_text=_("Of each head; 0 where it is not among its eight largest."),
+    )
+    speaks_for = SpokenForSerializer(many=True, help_text=_("Items of the slate, at most two."))
+
+
+class AttentionMapSerializer(serializers.Serializer[Any]):
+    """Where attention lay when a slate was made; of each head all of it adds up to 1."""
+
+    slate = serializers.UUIDField()
+    computed_at = serializers.DateTimeField()
+    heads = serializers.IntegerField(min_value=1)
+    beginning = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        help_text=_("Of each head what is on nothing in particular."),
+    )
+    rest = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        help_text=_("Of each head what is on events that are not listed."),
+    )
+    events = AttendedEventSerializer(many=True, help_text=_("By falling mean share."))

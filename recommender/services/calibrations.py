@@ -53,6 +53,7 @@ def store_readings(readings: Sequence[AttentionReading]) -> None:
         unique_fields=["learner"],
         update_fields=[
             *("version", "computed_at", "statistics", "score", "anomalous", "repaired"),
+            *("kind", "events"),
         ],
     )
 

@@ -5,7 +5,7 @@ comes next takes the run over. Every write of a worker names the worker, so that
 nothing more. Times are the database's, so that clocks of different machines don't matter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class Produced:
     manifest: dict[str, Any]
     metrics: dict[str, Any]
     parent_id: int | None
+    reference: dict[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -144,6 +145,7 @@ def finish_training(*, run_id: int, worker: str, produced: Produced) -> ModelVer
         manifest=produced.manifest,
         metrics=produced.metrics,
         parent_id=produced.parent_id,
+        reference=produced.reference,
         data_until=run.data_until,
     )
     _close(run_id, worker, status=Status.SUCCEEDED, version=version)

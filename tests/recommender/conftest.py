@@ -10,6 +10,7 @@ from typing import Any
 import algebra_course
 import practice_course as practice
 import pytest
+import watching
 from attention_ledger import newest_slate
 
 from learners.models import Group
@@ -107,6 +108,12 @@ def next_items(api: Callable[..., Any]) -> Callable[..., list[str]]:
 def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A version trained once on made-up learners of the practice course."""
     return practice.train_version(tmp_path_factory.mktemp("versions") / "trained")
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Path:
+    """The trained version with a healthy reference of the learners that it was trained on."""
+    return watching.calibrate(trained_version, tmp_path_factory.mktemp("versions") / "calibrated")
 
 
 @pytest.fixture

@@ -10,48 +10,20 @@ from typing import Any
 import numpy as np
 import practice_course as practice
 import pytest
-import torch
+import watching
 from common.privacy import registered_personal_data
 from django.utils import timezone
 from prometheus_client import REGISTRY
+from watching import LEARNERS, made
 
 from learners.models import Event, LearnerState, User
-from recommender.core import calibration_fit, detectors
-from recommender.core.artefact import read_artefact, read_manifest, write_artefact
 from recommender.core.repair_trial import is_repaired
-from recommender.core.serving import Recommender
 from recommender.models import AttentionReading, ModelVersion, RepairTrial, TrialOutcome
-from recommender.pipeline.active import get_active
-from recommender.pipeline.artefacts import store_version
-from recommender.pipeline.calibration import Calibrator
-from recommender.pipeline.refresh import read_snapshot
-from recommender.pipeline.slates import make_slates
 from recommender.selectors.calibrations import RepairInForce, find_repair, read_statistics
-from recommender.services.activation import activate_version
 from recommender.services.calibrations import WINDOW, judge_trials, prune_calibrations
 from workers import tasks
 
-LEARNERS = 20
-
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="session")
-def calibrated(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Path:
-    """The trained version with a healthy reference of the learners that it was trained on."""
-    manifest, names, _tensors = read_artefact(trained_version)
-    loaded = Recommender.load(trained_version, device="cpu")
-    with pytest.MonkeyPatch.context() as brief:
-        brief.setattr(detectors, "STEPS", 100)
-        fitted = calibration_fit.fit_calibration(
-            loaded.bind(practice._catalogue()), practice._log(0), np.arange(practice.LEARNERS)
-        )
-    parts = loaded.parts
-    parts.calibration = fitted.kept
-    out = tmp_path_factory.mktemp("versions") / "calibrated"
-    whole = manifest.model_copy(update={"config": manifest.config | parts.config()})
-    write_artefact(out, whole, names, parts.tensors())
-    return out
 
 
 @pytest.fixture
@@ -59,58 +31,13 @@ def version(
     without_exploration: None, training_ground: SimpleNamespace, calibrated: Path
 ) -> ModelVersion:
     """The calibrated version, active; twenty learners wait for slates of it."""
-    practice.store_learners(LEARNERS, training_ground.course)
-    people = User.objects.filter(synthetic=True)
-    LearnerState.objects.bulk_create(
-        (LearnerState(learner=one, dirty_seq=1) for one in people), ignore_conflicts=True
-    )
-    store_version(calibrated, "calibrated")
-    manifest = read_manifest(calibrated)
-    row = ModelVersion.objects.create(
-        artefact="calibrated",
-        sha256=manifest.sha256["model.safetensors"],
-        manifest={},
-        metrics={},
-        data_until=timezone.now(),
-    )
-    return activate_version(version=row)
+    return watching.activate_watched(calibrated, training_ground.course)
 
 
 @pytest.fixture
 def alarm(version: ModelVersion) -> Callable[..., None]:
     """Move the threshold of the version in memory: `alarm(share=0.5)` leaves half of the learners above it."""
-
-    def move(*, share: float) -> None:
-        calibration = get_active().recommender.parts.calibration  # type: ignore[union-attr]
-        assert calibration is not None
-        calibration.threshold.fill_(torch.inf)
-        calibrator, _slates = made(repair=None)
-        scores = [row.score for row in calibrator.read(now=timezone.now()).rows]
-        assert len(scores) > LEARNERS / 2
-        levels = {0.0: np.inf, 1.0: -np.inf}
-        calibration.threshold.fill_(levels.get(share, float(np.quantile(scores, 1 - share))))
-
-    return move
-
-
-def made(
-    *, repair: RepairInForce | None, watched: bool = True
-) -> tuple[Calibrator, dict[int, Any]]:
-    """Slates of all learners in one batch, not stored: everything but the key, by learner."""
-    model = get_active()
-    now = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    ids = sorted(User.objects.filter(synthetic=True).values_list("pk", flat=True))
-    seqs, reads, _attention = read_snapshot(ids)
-    calibrator = Calibrator(model, repair)
-    slates = make_slates(
-        list(reads.values()), seqs=seqs, model=model, now=now,
-        calibrator=calibrator if watched else None,
-    )  # fmt: skip
-    told = {
-        slate.learner_id: (slate.entries, bytes(slate.history), bytes(slate.contributions))
-        for slate in slates
-    }
-    return calibrator, told
+    return watching.set_alarm
 
 
 def in_force(version: ModelVersion, repair: str = "average", **fields: Any) -> RepairInForce:

@@ -48,6 +48,7 @@ def test_what_beat_sends() -> None:
         queue.SWEEP_LEARNERS,
         queue.SWEEP_TRAINING_RUNS,
         queue.JUDGE_REPAIRS,
+        queue.MEASURE_HEALTH,
         queue.PRUNE,
     }
     for entry in schedule.values():

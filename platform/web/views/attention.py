@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework.exceptions import NotFound, ValidationError
 
 from content.models import Item
+from recommender.selectors.attention_map import find_map
 from recommender.selectors.attention_view import (
     BEHAVIOURS,
     FeatureWeight,
@@ -22,6 +23,7 @@ from recommender.selectors.attention_view import (
 )
 from recommender.services.attention import reset_attention, update_attention
 from recommender.services.feedback import withdraw_feedback
+from web.attention_map import lay_out
 from web.forms import WeightForm
 from web.requests import PersonRequest
 from web.views.home import TRIES, list_of
@@ -158,6 +160,7 @@ def _read_page(request: PersonRequest, *, tries: int = 1) -> dict[str, Any]:
         ],
         "tries": tries,
         "most": TRIES,
+        "map": lay_out(find_map(learner_id=learner)),
     }
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from content.models import Item
 from learners.models import Group, User
 from learners.selectors import read_activity, summarise_progress
+from recommender.selectors.attention_map import find_map
 from recommender.selectors.attention_view import describe_attention
 from recommender.selectors.recommendations import (
     RecommendedItem,
@@ -21,6 +22,7 @@ from recommender.selectors.recommendations import (
 )
 from web.activity import tell_activity
 from web.assigned import find_assigned, mark_assigned
+from web.attention_map import lay_out
 from web.forms import RuleForm
 from web.requests import PersonRequest
 from web.views.groups import find_group, list_rules
@@ -68,6 +70,7 @@ def describe_learner(group: Group, person: User) -> dict[str, Any]:
         ),
         "attention": attention,
         "counting": attention.features[:COUNTING],
+        "map": lay_out(find_map(learner_id=person.pk, course_ids=courses)),
         "rules": list_rules(group, person),
         "page_of": person,
         "rule_form": RuleForm(group=group, initial={"learners": [person.pk]}),
