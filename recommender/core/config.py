@@ -40,7 +40,7 @@ class TrainConfig:
     average: float = 0.995  # decay of the moving average of weights that is evaluated and kept
     tokens: int = 2048  # events in a batch
     negatives: int = 256
-    full_softmax: int = 10_000  # up to so many items the softmax is over all of them
+    sampled: bool | None = None  # softmax over a sample of the items, or over all of them
     warm_events: int = 5  # an item with fewer has no vector of its own
     validation: int = 2_000  # learners held out at most, where the data name no validation part
     success_epochs: int = 30

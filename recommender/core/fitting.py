@@ -28,7 +28,7 @@ NEIGHBOURS = 200
 TRIED = (0.75, 0.9)
 """Decays that candidates for the linear part are compared at; the mixture chooses the final one."""
 LINEAR_WEIGHTS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0, 20.0]
-BESIDE_WEIGHTS = [0.0, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0]
+BESIDE_WEIGHTS = [0.0, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
 HEATS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0, 2.5]
 
 Kept = tuple[Tensor, Tensor]
@@ -107,6 +107,7 @@ class Mixed:
 @torch.inference_mode()
 def fit_mixture(
     bound: BoundRecommender,
+    kept: Kept,
     log: EventLog,
     valid: Cases,
     candidates: Tensor,
@@ -118,11 +119,11 @@ def fit_mixture(
 ) -> Mixed:
     """Weights and decay by coordinate search on NDCG@10, then τ by likelihood.
 
-    `beside` holds further item-to-item rows by name, which are added to the linear part where that
-    helps. Its steps: the attention's scores, each decay, each of these rows, the final decay, τ.
+    `kept` is the linear part over items with events (`bound` places the others by it), `beside` holds further rows by
+    name, which are added to it where that helps. Its steps: the attention's scores, each decay, each of
+    these rows, the final decay, τ.
     """
     beside = beside or {}
-    kept = (bound.index.cpu(), bound.value.cpu())
     if not len(valid):
         return Mixed(Mixture(), kept, dict.fromkeys(beside, 0.0))
     cells = min(CELLS, int(seconds * CELLS_A_SECOND))

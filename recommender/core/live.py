@@ -103,7 +103,7 @@ class LiveLearner:
         assert self._state is not None  # noqa: S101 - both are made in `_recompute`
         assert self._direct is not None  # noqa: S101
         item = torch.tensor([[e.item for e in self.window] or [0]], device=bound.device)
-        attention = probabilities(self._state @ bound.vectors.T, bound.met, item)
+        attention = probabilities(bound.logits(self._state), bound.met, item)
         scores = bound.mixture.heat * bound.mixture.combine(attention, self._direct).log()
         scores[:, 0] = -torch.inf
         found: NDArray[np.float32] = scores.log_softmax(1)[0].cpu().numpy()

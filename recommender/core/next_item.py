@@ -20,6 +20,7 @@ from recommender.core.evaluation import Cases, rank_cases
 from recommender.core.events import EventLog
 from recommender.core.features import first_meeting, make_batch
 from recommender.core.model import NextItemModel
+from recommender.core.rules import softmax_over_all
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class NextItemTask:
         self.met = torch.from_numpy(met).to(device)  # the denominator: items with events
         self.place = torch.full((rows,), -1, device=device)
         self.place[self.met] = torch.arange(len(met), device=device)
-        self.sampled = len(met) > config.full_softmax
+        self.sampled = not softmax_over_all(len(met), len(log), config)
         frequency = torch.from_numpy(events[met].astype(np.float32)) ** 0.75
         self.frequency = (frequency / frequency.sum()).to(device)
         self.candidates = torch.from_numpy(events > 0)

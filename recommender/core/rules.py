@@ -9,6 +9,10 @@ from recommender.core.events import EventLog
 
 STEPS, EPOCHS = 1000, 20
 """Training ends after about so many batches' worth of events, and not before so many epochs."""
+SMALL_CATALOGUE = 10_000
+"""Up to so many items the softmax is over all of them, whatever the time."""
+LOGITS_A_SECOND, ENOUGH = 6e7, 10
+"""What one slow core computes, forth and back, and the epochs of it that must fit into half of the time."""
 BLIND_EPOCHS = 10
 """Epochs where nothing is held out to tell when to stop."""
 
@@ -44,3 +48,15 @@ def most_epochs(config: TrainConfig, events: int, *, blind: bool) -> int:
         return BLIND_EPOCHS
     most = int(STEPS * config.tokens / max(events, 1))
     return min(config.epochs, max(EPOCHS, most))
+
+
+def softmax_over_all(items: int, events: int, config: TrainConfig) -> bool:
+    """Whether the loss compares each target with all `items`, or with a sample.
+
+    The sample is cheaper by far and learns less from an epoch: on 17 thousand exercises three epochs
+    over all of them were worth eighteen (`docs/benchmarks.md`).
+    """
+    if config.sampled is not None:
+        return not config.sampled
+    seconds = items * events * ENOUGH / LOGITS_A_SECOND
+    return items <= SMALL_CATALOGUE or seconds <= config.minutes * 60 / 2

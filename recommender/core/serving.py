@@ -24,6 +24,7 @@ from recommender.core.prediction import predict_success
 from recommender.core.reweighting import Reweighting
 from recommender.core.shortlist import DIRECT, EXACT_ROWS, Direct, Nearest, padded, union
 from recommender.core.success import SuccessModel
+from recommender.core.untouched import Untouched
 from recommender.core.weights import Weights
 
 TILE = 8192
@@ -122,13 +123,17 @@ class BoundRecommender:
             vectors = items.compose(keep, items.id[here], about)
             vectors[0] = 0
             met = (items.met[here, 0] > 0) & (here > 0)
-        self.vectors = vectors  # [V, D]
         self.met = met  # [V]
-        self.text = None if text is None else text.to(self.device)
+        self.text = about
+        untouched = None if about is None else Untouched.find(about, met)
+        self.vectors = vectors if untouched is None else untouched.place(vectors)  # [V, D]
+        self.bias = None if untouched is None else untouched.bias(catalogue.rows)  # [V]
         back = torch.zeros(len(own) + 1, dtype=torch.int32)  # version's row -> catalogue's row
         back[rows] = torch.arange(len(rows), dtype=torch.int32)
         back[0] = 0
         index, value = _rebind((parts.index, parts.value), rows, back)
+        if untouched is not None:
+            index, value = untouched.join(index, value)
         self.index, self.value = index.to(self.device), value.to(self.device)
         self.taste: tuple[Tensor, Tensor] | None = None  # kept rows, as the linear part
         if parts.taste is not None:
@@ -169,18 +174,25 @@ class BoundRecommender:
 
     def attention_score(self, batch: Batch) -> Tensor:
         """Probabilities [B, V] of the attention part."""
-        logits = self.model.last_states(batch, self.vectors) @ self.vectors.T
-        return probabilities(logits, self.met, batch.item)
+        states = self.model.last_states(batch, self.vectors)
+        return probabilities(self.logits(states), self.met, batch.item)
+
+    def logits(self, states: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Of the whole catalogue [B, V], or of items [B, K], after states [B, D]."""
+        if wanted is None:
+            found = states @ self.vectors.T
+            return found if self.bias is None else found + self.bias
+        found = torch.einsum("bd,bkd->bk", states, self.vectors[wanted])
+        return found if self.bias is None else found + self.bias[wanted]
 
     def probability(self, states: Tensor, batch: Batch, wanted: Tensor) -> Tensor:
         """Probabilities [B, K] of the attention part for items [B, K] after states [B, D]."""
         if self.nearest is None:
-            found = probabilities(states @ self.vectors.T, self.met, batch.item)
+            found = probabilities(self.logits(states), self.met, batch.item)
             return found.gather(1, wanted)
         logits, near = self.nearest.search(states)
         norm = self.nearest.log_norm(states, logits, near, batch.item)
-        own = torch.einsum("bd,bkd->bk", states, self.vectors[wanted])
-        return (own - norm).clamp(max=0).exp()
+        return (self.logits(states, wanted) - norm).clamp(max=0).exp()
 
     def linear_score(self, batch: Batch, decay: float) -> Tensor:
         """[B, V] of the item-to-item part."""
@@ -253,8 +265,8 @@ class BoundRecommender:
             sparse = Direct.of(batch.item, event_weight(batch, decay), self.index, self.value)
             items = union(near, sparse.largest(DIRECT), padded(among, rows, near))
             norm = self.nearest.log_norm(states, logits, near, batch.item)
-            own = torch.einsum("bd,bkd->bk", states, self.vectors[items])
-            probability, direct = (own - norm).clamp(max=0).exp(), sparse.at(items)
+            probability = (self.logits(states, items) - norm).clamp(max=0).exp()
+            direct = sparse.at(items)
         scores = self.mixture.heat * self.mixture.combine(probability, direct).log()
         if weights is not None:
             hers = weights.rows(rows, self.device).of_candidates(self.taste)

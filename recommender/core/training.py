@@ -183,6 +183,7 @@ class _Run:
         bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
         mixed = fit_mixture(
             bound,
+            (index, value),
             split.valid_log,
             split.valid,
             candidates,

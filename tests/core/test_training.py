@@ -15,6 +15,7 @@ from recommender.core.catalogue import Catalogue
 from recommender.core.errors import BadDataError, Cancelled
 from recommender.core.events import EventLog
 from recommender.core.progress import Progress
+from recommender.core.rules import softmax_over_all
 from recommender.core.serving import Recommender
 from recommender.core.split import hold_out
 from recommender.core.training import TrainResult
@@ -189,10 +190,26 @@ def test_a_catalogue_without_text_or_concepts_trains(
     assert ((chance > 0) & (chance < 1)).all()
 
 
-def test_large_catalogues_use_sampled_softmax(
+@pytest.mark.parametrize(
+    ("items", "events", "minutes", "over_all"),
+    [
+        (10_000, 10_000_000, 1.0, True),
+        (17_000, 235_000, 30.0, True),
+        (17_000, 235_000, 8.0, False),
+        (1_000_000, 10_000_000, 30.0, False),
+    ],
+)
+def test_the_softmax_is_over_all_items_where_time_allows(
+    items: int, events: int, minutes: float, over_all: bool
+) -> None:
+    config = tiny_config(minutes=minutes)
+    assert softmax_over_all(items, events, config) == over_all
+
+
+def test_a_sample_of_the_items_teaches_as_well(
     run_training: Train, log: EventLog, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    config = tiny_config(full_softmax=10, negatives=20)
+    config = tiny_config(sampled=True, negatives=20)
     result = run_training(log, catalogue, tmp_path / "out", config=config)
     assert result.chosen["loss"] == "sampled softmax"
     assert result.metrics["hr@10"] > 0.5

@@ -55,7 +55,7 @@ def run(bench: Workbench) -> str:
             bench.catalogue,
             replace(plain, model=other),
         ),
-        "sampled softmax": (bench.catalogue, replace(plain, full_softmax=1)),
+        "sampled softmax": (bench.catalogue, replace(plain, sampled=True)),
     }
     for name, (catalogue, config) in variants.items():
         without, result = bench.fit(

@@ -71,21 +71,25 @@ def _without(
 def _cold_items(
     bench: Workbench, log: EventLog, protocol: Protocol, cold: NDArray[np.bool_], ours: ScoreFn
 ) -> str:
-    cases = protocol.test.take(np.flatnonzero(cold[protocol.test.target]))
+    fresh = cold[protocol.test.target]
+    cases = protocol.test.take(np.flatnonzero(fresh))
+    others = protocol.test.take(np.flatnonzero(~fresh))
     among = torch.from_numpy(cold)
     popularity = bench.baselines(log, protocol, ["popularity"])[0].score
     vectors = bench.catalogue.text
     models: dict[str, ScoreFn] = {
         "popularity": popularity,
         "nearest by words": _nearest(log, words.tfidf(bench.data.described)),
-        "**Attune**": ours,
     }
     if vectors is not None:
         models["nearest by encoder"] = _nearest(log, sparse.csr_matrix(vectors))
+    models["**Attune**"] = ours
     rows = []
     for name, score in models.items():
         inside = measure(score, log, cases, among)
         everywhere = measure(score, log, cases, among | protocol.candidates)
+        beside = measure(score, log, others, among | protocol.candidates)
+        without = measure(score, log, others, protocol.candidates)
         rows.append(
             [
                 name,
@@ -93,10 +97,13 @@ def _cold_items(
                 figure(float(inside[HIT].mean())),
                 figure(mean_interval(everywhere[NDCG])),
                 figure(float(everywhere[HIT].mean())),
+                figure(float(beside[NDCG].mean())),
+                figure(float(without[NDCG].mean())),
             ]
         )
     head = [f"{int(cold.sum())} untouched items, {len(cases)} cases"]
     head += [f"{NDCG} among them", HIT, f"{NDCG} among all items", HIT]
+    head += [f"{len(others)} other cases, {NDCG} among all items", "without the untouched"]
     return table(head, rows)
 
 

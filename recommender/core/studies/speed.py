@@ -60,6 +60,7 @@ def enlarge(bound: BoundRecommender, size: int) -> BoundRecommender:
     large = copy.copy(bound)
     large.vectors = torch.cat([bound.vectors[:1], bound.vectors[base] + shift])
     large.met = torch.cat([bound.met[:1], bound.met[base]])
+    large.bias = None if bound.bias is None else torch.cat([bound.bias[:1], bound.bias[base]])
     copies = (size - 1) // count
     kept = min(bound.index.shape[1], max(1, ENTRIES // size))
     largest = bound.value.abs().topk(kept, dim=1).indices
