@@ -72,14 +72,14 @@ def find_newest_slate(*, learner_id: int) -> NewestSlate | None:
         .annotate(
             dirty_seq=Subquery(state.values("dirty_seq")),
             clean_seq=Subquery(state.values("clean_seq")),
-            serving_version=Coalesce(select_arm("learner_id"), Subquery(serving.values("pk")[:1])),
+            serving_version=Subquery(serving.values("pk")[:1]),
         )
         .order_by("-computed_at")
         .first()
     )
     if slate is None:
         return None
-    outdated = slate.serving_version not in (None, slate.model_version_id or SYLLABUS)
+    outdated = slate.serving_version not in (None, slate.model_version_id)
     dirty, clean = slate.dirty_seq or 0, slate.clean_seq or 0
     return NewestSlate(
         slate=slate,
