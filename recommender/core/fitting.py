@@ -22,7 +22,7 @@ from recommender.core.serving import BoundRecommender
 
 CELLS = 24_000_000
 """Cases times catalogue rows that the mixture is fitted on at most, to bound memory."""
-CELLS_A_SECOND = 1_500_000
+CELLS_A_SECOND = 900_000
 """What one core gets through; fewer where time is short."""
 NEIGHBOURS = 200
 TRIED = (0.75, 0.9)
