@@ -39,7 +39,7 @@ class TrainConfig:
     decay: float = 0.01  # weight decay of AdamW
     average: float = 0.995  # decay of the moving average of weights that is evaluated and kept
     tokens: int = 2048  # events in a batch
-    negatives: int = 256
+    negatives: int = 1024
     sampled: bool | None = None  # softmax over a sample of the items, or over all of them
     warm_events: int = 5  # an item with fewer has no vector of its own
     validation: int = 2_000  # learners held out at most, where the data name no validation part
