@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recommender.core.report import write_json
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.simulation.classroom import Policy, study
-from recommender.simulation.live import Attune, LiveRanking
+from recommender.simulation.live import TERMS, Attune, LiveRanking
 from recommender.simulation.material import Material, build_material
 from recommender.simulation.outcomes import save_outcome
 from recommender.simulation.policies import Mastery, Oracle, Popularity, Random, Syllabus
@@ -30,8 +30,11 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
     "review": ReviewOnly,
     "oracle": Oracle,
 }
-POLICIES = (ATTUNE, POPULARITY, *_PLAIN)
-FROM_WARM_UP = (ATTUNE, POPULARITY)
+WITHOUT = {f"{ATTUNE}-without-{term}": term for term in TERMS}
+"""Attune with one term switched off, by name of the policy."""
+POLICIES = (ATTUNE, POPULARITY, *_PLAIN, *WITHOUT)
+NEEDS_VERSION = (ATTUNE, *WITHOUT)
+FROM_WARM_UP = (*NEEDS_VERSION, POPULARITY)
 """Policies that know what went on before."""
 OnShare = Callable[[float, str], None]
 """Told how much of a job is done, from 0 to 1, and what it is at."""
@@ -115,8 +118,9 @@ class BatchJob:
         save_outcome(self.result, outcome)
 
     def _policy(self, material: Material) -> Policy:
-        if self.policy == ATTUNE:
-            return Attune(_bound(self.folder / "version", self.world.model_dump_json()), self.live)
+        if self.policy in NEEDS_VERSION:
+            bound = _bound(self.folder / "version", self.world.model_dump_json())
+            return Attune(bound, self.live, without=WITHOUT.get(self.policy))
         if self.policy == POPULARITY:
             return Popularity(_counts(self.folder / "warm-up.json"))
         return _PLAIN[self.policy]()

@@ -7,6 +7,7 @@ caller hands in (`LiveRanking`), so that what is simulated is what runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,10 @@ from recommender.simulation.reviewing import Memories, moment
 from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess
 
 Ints = NDArray[np.int64]
+
+
+TERMS = ("affinity", "practice", "memory", "prerequisites", "lessons-first", "remedies")
+"""What can be switched off in turn: its input says nothing, the ranking itself stays as it is."""
 
 
 class LiveRanking(Protocol):
@@ -53,8 +58,11 @@ class LiveRanking(Protocol):
 class Attune:
     """The live ranker with a version that was trained on the world's warm-up."""
 
-    def __init__(self, bound: BoundRecommender, ranking: LiveRanking) -> None:
-        self.bound, self.ranking = bound, ranking
+    def __init__(
+        self, bound: BoundRecommender, ranking: LiveRanking, *, without: str | None = None
+    ) -> None:
+        """`without` names one of TERMS, which the ranking then sees nothing of."""
+        self.bound, self.ranking, self.without = bound, ranking, without
         self._seen: dict[int, _Seen] = {}
         self._memories = Memories()
 
@@ -66,13 +74,18 @@ class Attune:
             seen.read(room.record, learner)
             self._memories.read(room.record, learner)
             situation = seen.situation(outline, learner, self._memories.of[learner])
-            standings.append(assess(outline, situation, now=moment(float(room.day[learner]))))
+            standing = assess(outline, situation, now=moment(float(room.day[learner])))
+            standings.append(_blind(standing, self.without))
         if step == 0:
             return _table([self.ranking.rank_syllabus(each, outline) for each in standings])
         log = room.record.to_log(who)
         affinity = self.bound.score(log, now=np.inf).affinity
+        if self.without == "affinity":
+            affinity = np.zeros_like(affinity)
         exercises = self.ranking.choose_exercises(affinity, standings, outline)
         predicted = self.bound.predict_success(log, exercises, now=np.inf)
+        if self.without == "practice":
+            predicted = np.full_like(predicted, np.nan)
         drawn = uniform(room.seed, Stream.EXPLORING, room.traits.ids[who], step)
         lists = []
         for place, standing in enumerate(standings):
@@ -91,6 +104,19 @@ class Attune:
                 )
             )
         return _table(lists)
+
+
+def _blind(standing: Standing, term: str | None) -> Standing:
+    """The standing without what one term is made of."""
+    if term == "memory":
+        return replace(standing, recall=np.full_like(standing.recall, np.nan))
+    if term == "prerequisites":
+        return replace(standing, missing=np.zeros_like(standing.missing))
+    if term == "lessons-first":
+        return replace(standing, teach_first=np.zeros_like(standing.teach_first), introduces={})
+    if term == "remedies":
+        return replace(standing, remedial=np.zeros_like(standing.remedial), remedies={})
+    return standing
 
 
 class _Seen:

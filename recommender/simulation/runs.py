@@ -20,7 +20,14 @@ from typing import Any, Protocol
 
 from recommender.core.errors import BadDataError
 from recommender.core.report import write_json
-from recommender.simulation.jobs import ATTUNE, FROM_WARM_UP, BatchJob, Job, WarmUpJob
+from recommender.simulation.jobs import (
+    ATTUNE,
+    FROM_WARM_UP,
+    NEEDS_VERSION,
+    BatchJob,
+    Job,
+    WarmUpJob,
+)
 from recommender.simulation.live import LiveRanking
 from recommender.simulation.material import build_material
 from recommender.simulation.outcomes import join, load_outcome, summarise
@@ -78,7 +85,7 @@ def simulate(
         place = folder / world.name
         place.mkdir(exist_ok=True)
         if set(options.policies) & set(FROM_WARM_UP):
-            trains = ATTUNE in options.policies
+            trains = bool(set(options.policies) & set(NEEDS_VERSION))
             warm_ups.append(WarmUpJob(world, options.seed, place, trains))
         batches += [
             BatchJob(
