@@ -22,7 +22,7 @@ from recommender.core.serving import BoundRecommender
 
 CELLS = 24_000_000
 """Cases times catalogue rows that the mixture is fitted on at most, to bound memory."""
-CELLS_A_SECOND = 900_000
+CELLS_A_SECOND = 600_000
 """What one core gets through; fewer where time is short."""
 NEIGHBOURS = 200
 TRIED = (0.75, 0.9)
@@ -169,8 +169,7 @@ class _Search:
             self._next()
             self._cases.linear = self._linear(self.kept, decay)
             # The best weight moves little with the decay: after the first, only its neighbours are tried.
-            around = LINEAR_WEIGHTS.index(self.mixture.linear) if number else 0
-            near = LINEAR_WEIGHTS[max(around - 2, 0) : around + 3] if number else LINEAR_WEIGHTS
+            near = self._near(2) if number else LINEAR_WEIGHTS
             tried = {weight: Mixture(weight, decay) for weight in near}
             weight, found = climb(lambda w, t=tried: self._judge(t[w]), near)  # type: ignore[misc]
             if found > best:
@@ -203,10 +202,8 @@ class _Search:
             decay, _ = climb(judge, list(DECAYS))
             self.mixture = replace(self.mixture, decay=decay)
         self._cases.linear = self._linear(self.kept, self.mixture.decay)
-        weight, _ = climb(
-            lambda w: self._judge(replace(self.mixture, linear=w)),
-            [self.mixture.linear, *LINEAR_WEIGHTS],
-        )
+        tried = self._near(3)
+        weight, _ = climb(lambda w: self._judge(replace(self.mixture, linear=w)), tried)
         self.mixture = replace(self.mixture, linear=weight)
 
     def heat(self) -> float:
@@ -216,6 +213,11 @@ class _Search:
         found = _temperature(scores + self._cases.closed, self._cases.target)
         self._next()
         return found
+
+    def _near(self, steps: int) -> list[float]:
+        """Weights of the linear part around the present one."""
+        place = LINEAR_WEIGHTS.index(self.mixture.linear)
+        return LINEAR_WEIGHTS[max(place - steps, 0) : place + steps + 1]
 
     def _next(self) -> None:
         self._done += 1

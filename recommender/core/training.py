@@ -174,7 +174,7 @@ class _Run:
         chosen["linear"] = picked
         left = self.config.minutes * 60 - (time.monotonic() - began)
         answers = len(split.answers) >= MIN_ANSWERS and len(split.success_train) > 0
-        model = self._attention(events, left * (0.6 if answers else 0.85), chosen)
+        model = self._attention(events, left * (0.6 if answers else 0.8), chosen)
         success, found = self.success(left * 0.25, chosen) if answers else (None, {})
         self._tell("mixture")
         parts = Parts(model, index, value, Mixture(), success)
