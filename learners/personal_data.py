@@ -15,7 +15,7 @@ from learners.models import Assignment, LearnerState, User
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
-    """Yield (section, rows): the account, sign-ins, groups, enrolments, assignments, progress, memory and events.
+    """Yield (section, rows): the account, sign-ins, groups, enrolments, assignments, progress, memory, mastery and events.
 
     Rows are iterators, so that a long history is never in memory at once. Digests of passwords and tokens are
     left out: they are secrets of the sign-in and say nothing of the person.
@@ -64,6 +64,9 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
             "item__slug", "stability", "difficulty", "reviewed_at", "due_at", "attempts", "event",
         ),
     )  # fmt: skip
+    estimate = ("concept__slug", "mean", "low", "high", "answers")
+    yield "mastery", read_rows(user.mastery.all(), *estimate, "updated_at")
+    yield "mastery_by_day", read_rows(user.mastery_days.all(), *estimate, "day")
     state = LearnerState.objects.filter(learner=user_id)
     yield "freshness", read_rows(state, "dirty_seq", "clean_seq", "dirty_at", "active_at")
     yield (

@@ -53,13 +53,15 @@ def sweep_learners() -> None:
 
 @shared_task(name=queue.PRUNE, soft_time_limit=3000, time_limit=3300, **_RETRY)
 def prune() -> None:
-    """Delete, once a day, what nobody asks about any more: old slates and readings, expired sign-ins, old notes of changes.
+    """Delete, once a day, what nobody asks about any more: old slates, readings and mastery, expired sign-ins,
+    old notes of changes.
 
     The day is counted in the cache, not from beat's start: a machine that never runs for a day prunes as well. Where
     the cache forgets, it is done once more, which costs little.
     """
     from content.services import prune_changes
     from learners.services.accounts import prune_sign_ins
+    from learners.services.mastery import prune_mastery
     from recommender.services.calibrations import prune_calibrations
     from recommender.services.health import prune_summaries
     from recommender.services.slates import prune_slates
@@ -70,6 +72,7 @@ def prune() -> None:
     try:
         prune_changes(now=now)
         prune_sign_ins(now=now)
+        prune_mastery(now=now)
         prune_slates(now=now, days=settings.SLATE_DAYS)
         prune_calibrations(now=now, days=settings.SLATE_DAYS)
         prune_summaries(now=now, days=settings.SLATE_DAYS)

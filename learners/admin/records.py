@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from learners.admin.base import ReadOnly
-from learners.models import Event, ItemProgress, LearnerState, MemoryCard
+from learners.models import ConceptMastery, Event, ItemProgress, LearnerState, MemoryCard
 from learners.services.freshness import mark_dirty
 
 
@@ -42,6 +42,16 @@ class MemoryCardAdmin(ReadOnly):
     list_display = ("learner", "item", "stability", "difficulty", "reviewed_at", "due_at")
     list_select_related = ("learner", "item")
     search_fields = ("learner__username__exact", "item__slug__exact")
+    show_full_result_count = False
+
+
+@admin.register(ConceptMastery)
+class ConceptMasteryAdmin(ReadOnly):
+    """How well a learner knows a concept."""
+
+    list_display = ("learner", "concept", "mean", "low", "high", "answers", "updated_at")
+    list_select_related = ("learner", "concept")
+    search_fields = ("learner__username__exact", "concept__slug__exact")
     show_full_result_count = False
 
 

@@ -20,9 +20,10 @@ from content.models import Course
 from learners.api.permissions import LeadsGroups, person_of
 from learners.api.throttles import PersonThrottle, SharedAddressThrottle
 from learners.models import Group
-from learners.selectors import list_offered_courses, overview_group
+from learners.selectors import list_offered_courses, overview_group, overview_mastery
 from learners.serializers.groups import (
     CourseOfGroupSerializer,
+    GroupMasterySerializer,
     GroupSerializer,
     JoinCodeSerializer,
     JoinedSerializer,
@@ -123,6 +124,14 @@ class GroupViews(viewsets.ModelViewSet[Group]):
         group = self.get_object()
         overview = {"id": group.pk, "name": group.name, **overview_group(group)}
         return Response(OverviewSerializer(overview).data)
+
+    @extend_schema(parameters=[GROUP_ID], responses=GroupMasterySerializer)
+    @action(detail=True)
+    def mastery(self, request: Request, pk: str) -> Response:
+        """Which concepts of the group's courses have been mastered, by how many, and who has not: most of those first."""
+        group = self.get_object()
+        told = {"id": group.pk, "name": group.name, "concepts": overview_mastery(group)}
+        return Response(GroupMasterySerializer(told).data)
 
 
 class JoinView(APIView):

@@ -2,6 +2,7 @@
 
 from django.contrib.auth import logout
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -13,7 +14,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from learners.api.permissions import person_of
-from learners.selectors import list_learner_courses, read_activity, summarise_progress
+from learners.selectors import (
+    list_learner_courses,
+    list_mastery,
+    read_activity,
+    summarise_progress,
+)
 from learners.selectors.export import write_export
 from learners.serializers.people import ConfirmSerializer, MeSerializer, ProgressSerializer
 from learners.services.accounts import erase_person, update_account
@@ -52,7 +58,7 @@ class MeView(APIView):
 
 
 class ProgressView(APIView):
-    """How far she has come: items done by course, right answers by concept, what she fails at, what she did lately."""
+    """How far she has come: items done by course, right answers by concept, what she has mastered and fails at, what she did lately."""
 
     @extend_schema(responses=ProgressSerializer)
     def get(self, request: Request) -> Response:
@@ -60,7 +66,9 @@ class ProgressView(APIView):
         courses = list_learner_courses([learner])[learner]
         progress = summarise_progress(learner_id=learner, course_ids=courses)
         activity = read_activity(learner_id=learner, course_ids=courses)
-        return Response(ProgressSerializer({**progress, "activity": activity}).data)
+        mastery = list_mastery(learner_id=learner, course_ids=courses, now=timezone.now())
+        told = {**progress, "mastery": mastery, "activity": activity}
+        return Response(ProgressSerializer(told).data)
 
 
 class ExportView(APIView):

@@ -5,6 +5,7 @@ from typing import Any
 from common.api.pagination import CursorPages
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 from learners.api.groups import get_led_group
 from learners.api.permissions import LeadsGroups, person_of
 from learners.models import Assignment, Group, Membership
-from learners.selectors import read_activity, summarise_progress
+from learners.selectors import list_mastery, read_activity, summarise_progress
 from learners.serializers.groups import (
     AssignmentSerializer,
     LearnerOfGroupSerializer,
@@ -83,6 +84,7 @@ class MemberViews(mixins.ListModelMixin, _OfGroup):
             "name": person.get_full_name(),
             "joined_at": member.joined_at,
             **summarise_progress(learner_id=person.pk, course_ids=courses),
+            "mastery": list_mastery(learner_id=person.pk, course_ids=courses, now=timezone.now()),
             "activity": read_activity(learner_id=person.pk, course_ids=courses),
             "assignments": _with_parts(rules),
         }

@@ -1,6 +1,7 @@
 """Everything that reads: what a learner studies, has done and may see; what her teacher sees of it."""
 
 from learners.selectors.history import HistoryRow, read_history, stream_events
+from learners.selectors.mastery import list_mastery, overview_mastery, read_mastery_days
 from learners.selectors.memory import Memories, read_memories
 from learners.selectors.overview import MemberPage, overview_group, page_members
 from learners.selectors.people import find_person
@@ -22,12 +23,15 @@ __all__ = [
     "find_studied_items",
     "get_studied_item",
     "list_learner_courses",
+    "list_mastery",
     "list_offered_courses",
     "list_rules",
     "overview_group",
+    "overview_mastery",
     "page_members",
     "read_activity",
     "read_history",
+    "read_mastery_days",
     "read_memories",
     "read_progress",
     "stream_events",

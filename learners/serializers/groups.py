@@ -11,7 +11,12 @@ from rest_framework import serializers
 from content.models import Concept, Item
 from learners.models import Assignment, Group, Membership, User
 from learners.selectors import find_person
-from learners.serializers.people import ActivitySerializer, ProgressSerializer, StruggleSerializer
+from learners.serializers.people import (
+    ActivitySerializer,
+    EstimateSerializer,
+    ProgressSerializer,
+    StruggleSerializer,
+)
 
 
 class GroupSerializer(serializers.ModelSerializer[Group]):
@@ -98,6 +103,36 @@ class OverviewSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     items_total = serializers.IntegerField(min_value=0)
     learners = OverviewLearnerSerializer(many=True)
+
+
+class LearnerMasterySerializer(EstimateSerializer):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    name = serializers.CharField()
+
+
+class GroupConceptSerializer(serializers.Serializer[Any]):
+    """How many learners have mastered a concept, and who has not."""
+
+    id = serializers.IntegerField()
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    mastered = serializers.IntegerField(min_value=0)
+    unsure = serializers.IntegerField(min_value=0)
+    not_yet = serializers.IntegerField(min_value=0)
+    unknown = serializers.IntegerField(
+        min_value=0, help_text=gettext_lazy("Learners who have answered nothing on it.")
+    )
+    learners = LearnerMasterySerializer(
+        many=True,
+        help_text=gettext_lazy("Those who have surely not mastered it yet, weakest first."),
+    )
+
+
+class GroupMasterySerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    concepts = GroupConceptSerializer(many=True)
 
 
 class AssignmentSerializer(serializers.ModelSerializer[Assignment]):

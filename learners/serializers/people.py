@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from learners.mastery import Level
 from learners.models import Group, User
 
 
@@ -77,6 +78,34 @@ class StruggleSerializer(serializers.Serializer[Any]):
     right = serializers.IntegerField(min_value=0)
 
 
+class EstimateSerializer(serializers.Serializer[Any]):
+    """P(right answer) with the interval that holds 80% of what may be."""
+
+    mean = serializers.FloatField(min_value=0, max_value=1)
+    low = serializers.FloatField(min_value=0, max_value=1)
+    high = serializers.FloatField(min_value=0, max_value=1)
+    answers = serializers.IntegerField(
+        min_value=0, help_text=_("Graded answers that this rests on.")
+    )
+
+
+class ConceptMasterySerializer(EstimateSerializer):
+    id = serializers.IntegerField()
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    level = serializers.ChoiceField(
+        choices=[each.value for each in Level],
+        help_text=_("Mastered: the whole interval is at 0.7 or above; not yet: it is below."),
+    )
+    retrievability = serializers.FloatField(
+        allow_null=True,
+        min_value=0,
+        max_value=1,
+        help_text=_("Mean P(still known) of its exercises by FSRS."),
+    )
+    updated_at = serializers.DateTimeField()
+
+
 class ActivitySerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     verb = serializers.CharField()
@@ -92,5 +121,6 @@ class ActivitySerializer(serializers.Serializer[Any]):
 class ProgressSerializer(serializers.Serializer[Any]):
     courses = CourseProgressSerializer(many=True)
     concepts = ConceptProgressSerializer(many=True)
+    mastery = ConceptMasterySerializer(many=True, help_text=_("Weakest first."))
     struggling = StruggleSerializer(many=True)
     activity = ActivitySerializer(many=True)

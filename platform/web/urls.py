@@ -42,6 +42,7 @@ urlpatterns = [
     path("account/delete/", account.delete, name="delete"),
     path("groups/", groups.list_groups, name="groups"),
     path("groups/<int:pk>/", groups.show_group, name="group"),
+    path("groups/<int:pk>/mastery/", groups.show_mastery, name="group-mastery"),
     path("groups/<int:pk>/code/", groups.change_code, name="group-code"),
     path("groups/<int:pk>/rules/", rules.give_rule, name="group-rules"),
     path("groups/<int:pk>/rules/<int:rule>/withdraw/", rules.withdraw_rule, name="group-rule"),

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from learners.mastery import Mastery
 from learners.memory import Memory
 from learners.services.freshness import (
     claim_stale,
@@ -26,6 +27,7 @@ from learners.services.freshness import (
     release_claims,
     renew_claims,
 )
+from learners.services.mastery import store_mastery
 from learners.services.memory import store_memories
 from recommender import metrics
 from recommender.models import Observation, Slate
@@ -39,6 +41,7 @@ from recommender.pipeline.attention import (
 )
 from recommender.pipeline.calibration import Calibrator, Readings
 from recommender.pipeline.heartbeat import BEATS_A_LEASE, Heartbeat
+from recommender.pipeline.mastering import Mastering
 from recommender.pipeline.observing import observe
 from recommender.pipeline.slates import make_slates
 from recommender.selectors.attention import StoredAttention, read_attention
@@ -62,6 +65,14 @@ LONGEST_SECONDS: Final = 300.0
 
 # These say nothing about the learners of the batch: it is given back and tried again as a whole.
 _NOT_THEIR_FAULT: Final = (OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the learners of a batch remember and have mastered, by learner; of memories only those that changed."""
+
+    memories: Mapping[int, Sequence[Memory]]
+    mastery: Mapping[int, Sequence[Mastery]]
 
 
 @dataclass
@@ -176,7 +187,7 @@ def _refresh_together(
         rules = Rules.of(model)
         seqs, reads, attention = read_snapshot(learner_ids, rules=rules.name)
         profiles = fold_profiles(attention, rules=rules, now=now)
-        calibrator = Calibrator.of(model)
+        calibrator, mastering = Calibrator.of(model), Mastering()
         slates = make_slates(
             list(reads.values()),
             seqs=seqs,
@@ -184,6 +195,7 @@ def _refresh_together(
             now=now,
             profiles=acting_profiles(attention, profiles),
             calibrator=calibrator,
+            mastering=mastering,
             on_progress=heartbeat.check,
         )
         folds = describe_folds(attention, profiles, rules=rules)
@@ -191,10 +203,10 @@ def _refresh_together(
         make_profiles(learner_ids={row.learner_id for row in observed})
         calibrator.keep_attention(slates)
         readings = calibrator.read(now=now)
-        remembered = {learner: read.remembered for learner, read in reads.items()}
-        return _write(
-            slates, folds, observed, readings, remembered, seqs=seqs, worker=worker, now=now
+        learned = Learned(
+            {learner: read.remembered for learner, read in reads.items()}, mastering.read()
         )
+        return _write(slates, folds, observed, readings, learned, seqs=seqs, worker=worker, now=now)
 
 
 @contextmanager
@@ -235,13 +247,13 @@ def _write(
     folds: Mapping[int, tuple[int, dict[str, Any]]],
     observed: Sequence[Observation],
     readings: Readings,
-    remembered: Mapping[int, Sequence[Memory]],
+    learned: Learned,
     *,
     seqs: dict[int, int],
     worker: str,
     now: datetime,
 ) -> Refreshed:
-    """Store slates, observations, profiles and memories and mark their learners clean, in one transaction.
+    """Store slates, observations, profiles, memories and mastery and mark their learners clean, in one transaction.
 
     Not of those that were lost meanwhile.
     """
@@ -251,7 +263,8 @@ def _write(
         store_observations([row for row in observed if row.learner_id in held])
         readings.store(held)
         store_folds({one: each for one, each in folds.items() if one in held}, now=now)
-        store_memories({one: each for one, each in remembered.items() if one in held})
+        store_memories({one: each for one, each in learned.memories.items() if one in held})
+        store_mastery({one: each for one, each in learned.mastery.items() if one in held}, now=now)
     return Refreshed(stored=held, lost=set(seqs) - held)
 
 

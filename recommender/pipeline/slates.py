@@ -13,7 +13,6 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from recommender import reasons
-from recommender.core.catalogue import Catalogue
 from recommender.core.ranking import Level, Ranking, RankingConfig, rank
 from recommender.core.reweighting import Profile
 from recommender.core.weights import Weights
@@ -25,6 +24,8 @@ from recommender.pipeline.catalogue import LoadedCatalogue, load_catalogue
 from recommender.pipeline.citing import Cited, choose_events, cite_events
 from recommender.pipeline.exploring import describe_exploration
 from recommender.pipeline.history import to_log
+from recommender.pipeline.mastering import Mastering
+from recommender.pipeline.similarity import compare_items
 from recommender.selectors.situations import Read
 from recommender.services.slates import name_cited_events, read_event_names
 from recommender.services.syllabus import (
@@ -79,13 +80,14 @@ def make_slates(
     now: datetime,
     profiles: Mapping[int, Profile] = MappingProxyType({}),
     calibrator: Calibrator | None = None,
+    mastering: Mastering | None = None,
     on_progress: Callable[[], None] = lambda: None,
 ) -> list[Slate]:
     """Return one slate for each learner, not stored yet.
 
     Of the model for those who have done anything, else (and without a model) of the syllabus. `profiles` re-weight what
-    the model attends to for those learners who have one; `calibrator` sees their attention and repairs it. `on_progress`
-    is called between the steps.
+    the model attends to for those learners who have one; `calibrator` sees their attention and repairs it; `mastering`
+    estimates what each of them has mastered. `on_progress` is called between the steps.
     """
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
     standings = {
@@ -107,6 +109,8 @@ def make_slates(
         if model is None or not read.history
     ]
     name_cited_events(slates)
+    if mastering is not None:
+        mastering.begin(loaded.outline, reads)
     if model is not None and modelled:
         slates += _make_model_slates(
             modelled,
@@ -117,6 +121,7 @@ def make_slates(
             now=now,
             profiles=profiles,
             calibrator=calibrator,
+            mastering=mastering,
             on_progress=on_progress,
         )
     return slates
@@ -144,6 +149,7 @@ def _make_model_slates(
     now: datetime,
     profiles: Mapping[int, Profile],
     calibrator: Calibrator | None,
+    mastering: Mastering | None,
     on_progress: Callable[[], None],
 ) -> list[Slate]:
     outline = loaded.outline
@@ -161,6 +167,8 @@ def _make_model_slates(
     added = _read_reweighting(bound, weights, own)
     on_progress()
     exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
+    if mastering is not None:
+        exercises = mastering.widen(exercises, learners)
     predicted = bound.predict_success(log, exercises, now=clock)
     on_progress()
 
@@ -170,6 +178,8 @@ def _make_model_slates(
         success = np.full(outline.rows, np.nan)
         success[exercises[place]] = predicted[place]
         success[0] = np.nan
+        if mastering is not None:
+            mastering.learn(read.situation.learner, success)
         rankings.append(
             _rank(
                 standing,
@@ -311,7 +321,7 @@ def _rank(
         target_success=target,
         rng=np.random.default_rng(key.int),
         explore=not (candidates.assigned & standing.eligible).any(),
-        similarity=lambda rows: _similarity(loaded.catalogue, rows),
+        similarity=lambda rows: compare_items(loaded.catalogue, rows),
         level=level,
     )
     order = enforce_rules(ranking.items, standing)
@@ -321,22 +331,6 @@ def _rank(
         {name: values[order] for name, values in ranking.terms.items()},
         ranking.exploration,
     )
-
-
-def _similarity(catalogue: Catalogue, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """[n, n] from 0 to 1: cosine of the items' texts, or the share of common concepts where there is no text."""
-    if catalogue.text is not None:
-        vectors = catalogue.text[rows].astype(np.float64)
-        return np.clip(vectors @ vectors.T, 0, 1)
-    taught = np.zeros((len(rows), len(catalogue.concept_keys)), dtype=np.float64)
-    for place, row in enumerate(rows):
-        taught[place, list(catalogue.concepts[row])] = 1
-    common = taught @ taught.T
-    sizes = taught.sum(axis=1)
-    union = sizes[:, None] + sizes[None, :] - common
-    alike: NDArray[np.float64] = np.zeros(common.shape)
-    np.divide(common, union, out=alike, where=union > 0)
-    return alike
 
 
 def _make_entries(

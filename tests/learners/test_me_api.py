@@ -71,7 +71,7 @@ def test_progress(api: Any, alice: Any, group: Group, event: Any, course: Any) -
 
 def test_progress_of_somebody_new(api: Any, charlie: Any) -> None:
     body = api(charlie).get(f"{ME}progress/").json()
-    assert body == {"courses": [], "concepts": [], "struggling": [], "activity": []}
+    assert body == {"courses": [], "concepts": [], "mastery": [], "struggling": [], "activity": []}
 
 
 def test_every_column_that_points_to_a_person_is_exported_or_erased(db: None) -> None:

@@ -68,6 +68,37 @@ def meter(value: float | None, label: str, kind: str = "") -> SafeString:
     )
 
 
+@register.simple_tag
+def interval(estimate: Any, label: str) -> SafeString:
+    """A bar from the lower to the upper end of an estimate (`mean`, `low`, `high` from 0 to 1), with a mark at the mean."""
+    mean, low, high = (100 * estimate[name] for name in ("mean", "low", "high"))
+    told = _("%(label)s: %(mean)d%%, between %(low)d%% and %(high)d%%")
+    return format_html(
+        '<svg class="meter interval" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-track" width="100" height="4"/>'
+        '<rect class="interval-band" x="{}" width="{}" height="4"/>'
+        '<rect class="interval-mark" x="{}" width="1" height="4"/></svg>',
+        told % {"label": label, "mean": round(mean), "low": round(low), "high": round(high)},
+        f"{low:.1f}",
+        f"{high - low:.1f}",
+        f"{min(mean, 99):.1f}",
+    )
+
+
+LEVELS: Final[dict[str, tuple[str, Any]]] = {
+    "mastered": ("good", gettext_lazy("mastered")),
+    "unsure": ("", gettext_lazy("unsure")),
+    "not_yet": ("warn", gettext_lazy("not yet mastered")),
+}
+
+
+@register.simple_tag
+def level_badge(level: str) -> SafeString:
+    """What is sure of a concept, in a word."""
+    kind, label = LEVELS[level]
+    return format_html('<span class="badge {}">{}</span>', kind, label)
+
+
 @register.filter
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{round(100 * value)}%"

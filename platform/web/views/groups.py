@@ -15,7 +15,7 @@ from django_htmx.http import replace_url
 
 from content.models import Course
 from learners.models import Group, User
-from learners.selectors import MemberPage, page_members
+from learners.selectors import MemberPage, overview_mastery, page_members
 from learners.services import groups as services
 from web.assigned import find_assigned, mark_assigned
 from web.forms import CourseForm, FindForm, GroupForm, MemberForm, RuleForm
@@ -56,6 +56,15 @@ def show_group(request: PersonRequest, pk: int) -> HttpResponse:
         query = form.as_query()
         return replace_url(response, f"{request.path}?{query}" if query else request.path)
     return render(request, "web/group.html", describe_group(group, form))
+
+
+@login_required
+@require_GET
+def show_mastery(request: PersonRequest, pk: int) -> HttpResponse:
+    """Who has not mastered which concept of the group's courses."""
+    group = find_group(request, pk)
+    context = {"group": group, "concepts": overview_mastery(group)}
+    return render(request, "web/group_mastery.html", context)
 
 
 @login_required

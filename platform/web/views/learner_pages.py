@@ -24,6 +24,7 @@ from web.activity import tell_activity
 from web.assigned import find_assigned, mark_assigned
 from web.attention_map import lay_out
 from web.forms import RuleForm
+from web.mastery import read_mastery
 from web.requests import PersonRequest
 from web.views.groups import find_group, list_rules
 
@@ -60,6 +61,7 @@ def describe_learner(group: Group, person: User) -> dict[str, Any]:
         "person": person,
         "name": person.get_full_name() or person.username,
         "summary": summary,
+        "mastery": read_mastery(learner_id=person.pk, course_ids=courses),
         "worst": struggles[:WORST],
         "other_struggles": struggles[WORST:],
         "activity": tell_activity(
