@@ -48,7 +48,7 @@ class Measure(NamedTuple):
     def bins(self) -> int:
         return len(self.categories) or len(self.edges) + 1
 
-    def count(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
+    def place(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
         """The bin of each value; NaN must not be among them."""
         return np.searchsorted(np.array(self.edges), values, side="right")
 

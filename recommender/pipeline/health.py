@@ -182,7 +182,7 @@ def _name_activity(row: HistoryRow) -> str:
 
 
 def _count(name: str, who: NDArray[np.integer], values: NDArray[np.floating]) -> Counts:
-    return _tabulate(name, who, MEASURES[name].count(values))
+    return _tabulate(name, who, MEASURES[name].place(values))
 
 
 def _tabulate(name: str, who: NDArray[np.integer], where: NDArray[np.integer]) -> Counts:
