@@ -24,6 +24,7 @@ def register() -> None:
 
 def _export(user_id: int) -> Iterator[tuple[str, Any]]:
     from recommender.selectors.calibrations import export_readings, export_trials
+    from recommender.selectors.experiments import export_experiments
     from recommender.selectors.personal import (
         export_attention,
         export_feedback,
@@ -39,6 +40,7 @@ def _export(user_id: int) -> Iterator[tuple[str, Any]]:
     yield "attention", export_attention(learner_id=user_id)
     yield "attention_readings", export_readings(learner_id=user_id)
     yield "repair_trials", export_trials(learner_id=user_id)
+    yield "experiments", export_experiments(learner_id=user_id)
 
 
 def _erase(user_id: int) -> int:

@@ -11,3 +11,5 @@ for _model in ("trainingrun", "modelversion", *_RECORDS):
     add_perm(f"recommender.view_{_model}", is_operator)
 add_perm("recommender.train_model", is_operator)
 add_perm("recommender.activate_version", is_operator)
+add_perm("recommender.view_experiment", is_operator)
+add_perm("recommender.add_experiment", is_operator)

@@ -120,10 +120,12 @@ def judge_candidate() -> None:
 
 @shared_task(name=queue.JUDGE_REPAIRS, soft_time_limit=240, time_limit=270, **_RETRY)
 def judge_repairs() -> None:
-    """Decide whether repairs of attention stay, on what learners did after; one that harms or is of no use is withdrawn."""
+    """Decide whether repairs of attention stay, on what learners did after; and tell what a running experiment shows."""
     from recommender.services.calibrations import judge_trials
+    from recommender.services.experiments import judge_experiments
 
     judge_trials(now=timezone.now())
+    judge_experiments(now=timezone.now())
 
 
 @shared_task(name=queue.MEASURE_HEALTH, soft_time_limit=240, time_limit=270, **_RETRY)

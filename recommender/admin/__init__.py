@@ -1,5 +1,5 @@
-"""Runs, versions and attention health for operators, with their buttons; slates, impressions and feedback to look at."""
+"""Runs, versions, experiments and attention health for operators, with their buttons; slates, impressions and feedback to look at."""
 
-from recommender.admin import health, records, runs, versions
+from recommender.admin import experiments, health, records, runs, versions
 
-__all__ = ["health", "records", "runs", "versions"]
+__all__ = ["experiments", "health", "records", "runs", "versions"]

@@ -86,7 +86,7 @@ class ExploredSlots:
 
     def per_slot(self, values: Floats) -> Floats:
         """Sums [N] of values [M] of choices."""
-        return np.bincount(self.slot, weights=values, minlength=len(self))
+        return _sums(self.slot, values, len(self))
 
 
 @dataclass(frozen=True)
@@ -206,12 +206,8 @@ class _Sums:
         _, who = np.unique(slots.learner, return_inverse=True)
         weight = policy[slots.drawn] / slots.probability[slots.drawn]
         robust = slots.per_slot(policy * expected) + weight * (slots.reward - expected[slots.drawn])
-        return cls(
-            *(
-                np.bincount(who, weights=values)
-                for values in (np.ones(len(slots)), weight, weight * slots.reward, robust)
-            )
-        )
+        columns = (np.ones(len(slots)), weight, weight * slots.reward, robust)
+        return cls(*(_sums(who, values, int(who.max()) + 1) for values in columns))
 
     def ratio(self, name: str) -> tuple[Floats, Floats]:
         """Numerator and denominator [C] of an estimator."""
@@ -252,6 +248,10 @@ def _quantile(terms: Floats) -> float:
     spread = fourth - square**2 / len(terms)
     freedom = 2 * square**2 / spread if spread > 0 else math.inf
     return float(stats.t.ppf(0.975, min(max(freedom, 2.0), len(terms) - 1)))
+
+
+def _sums(place: NDArray[np.integer], values: Floats, count: int) -> Floats:
+    return np.bincount(place, weights=values, minlength=count).astype(np.float64)
 
 
 def _check_sums(slots: ExploredSlots, values: Floats, name: str) -> None:

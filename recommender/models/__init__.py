@@ -1,6 +1,7 @@
 """Versions and runs, slates and what was shown, what learners said and did, and how their attention was."""
 
 from recommender.models.calibrations import AttentionReading, RepairTrial, TrialOutcome
+from recommender.models.experiments import Experiment, ExperimentMember
 from recommender.models.feedback import AttentionProfile, Feedback
 from recommender.models.health import HealthSummary
 from recommender.models.observations import ItemNorm, Observation
@@ -11,6 +12,8 @@ __all__ = [
     "Activation",
     "AttentionProfile",
     "AttentionReading",
+    "Experiment",
+    "ExperimentMember",
     "Feedback",
     "HealthSummary",
     "Impression",

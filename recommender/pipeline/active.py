@@ -6,9 +6,11 @@ for the operators and all workers; what only this machine cannot do (a full disk
 and tried again. In both cases the version that was active before it goes on serving.
 """
 
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +50,7 @@ class _Loaded:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.model: ActiveModel | None = None
+        self.others: dict[int, ActiveModel] = {}  # of the arms of an experiment
         self.failed: dict[int, _Failure] = {}
 
 
@@ -84,10 +87,27 @@ def get_active(device: str | None = None) -> ActiveModel | None:
         return None
 
 
+def get_versions(version_ids: Collection[int], device: str | None = None) -> dict[int, ActiveModel]:
+    """Return these versions in memory; those whose stored files are damaged or foreign are left out, and marked.
+
+    They are kept until other ones are asked for. Raises UnavailableArtefact where this machine cannot get at one.
+    """
+    with _process.lock:
+        held = dict(_process.others)
+        if _process.model is not None:
+            held[_process.model.version_id] = _process.model
+        _process.others = {key: held[key] for key in version_ids if key in held}
+        for version in ModelVersion.objects.filter(pk__in=set(version_ids) - set(held)):
+            with contextlib.suppress(ArtefactError):
+                _process.others[version.pk] = _load(version, device or settings.DEVICE)
+        return dict(_process.others)
+
+
 def forget_active() -> None:
     """Drop what this process holds, as a fresh process would start."""
     with _process.lock:
         _process.model = None
+        _process.others.clear()
         _process.failed.clear()
 
 

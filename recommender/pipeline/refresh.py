@@ -32,6 +32,7 @@ from learners.services.memory import store_memories
 from recommender import metrics
 from recommender.models import Observation, Slate
 from recommender.pipeline.active import ActiveModel, get_active
+from recommender.pipeline.arms import split_by_arm
 from recommender.pipeline.artefacts import UnavailableArtefact
 from recommender.pipeline.attention import (
     Rules,
@@ -118,10 +119,11 @@ def refresh_stale(*, outdated: bool = False, seconds: float = 60.0) -> tuple[Ref
             return total, False
         try:
             for part in _apart(claimed, orphans):
-                renewed = renew_claims(
-                    worker=worker, learner_ids=part, lease_seconds=settings.LEASE_SECONDS
-                )
-                total += refresh_claimed(sorted(renewed), worker=worker, model=model)
+                for own, some in split_by_arm(part, model=model):
+                    renewed = renew_claims(
+                        worker=worker, learner_ids=some, lease_seconds=settings.LEASE_SECONDS
+                    )
+                    total += refresh_claimed(sorted(renewed), worker=worker, model=own)
         except BaseException:
             # Not after an error of the connection itself: then the leases run out by themselves.
             if connection.is_usable():

@@ -67,7 +67,7 @@ def read_slots(
     found: list[LoggedSlot] = []
     left_out: Counter[str] = Counter()
     for slate in slates:
-        drawn = slate.exploration
+        drawn: dict[str, Any] = slate.exploration or {}
         if "among" not in drawn:
             left_out[UNLOGGED] += 1
             continue

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from learners.models import LearnerState
 from recommender.models import Activation, Slate
+from recommender.selectors.experiments import select_arm
 from recommender.selectors.versions import get_serving_version_id
 
 RECENT: Final = timedelta(days=14)
@@ -52,7 +53,10 @@ def read_clock_and_counts(*, learner_id: int) -> tuple[datetime, int, int]:
 
 
 def list_outdated(*, version_id: int, now: datetime, limit: int) -> list[int]:
-    """Return learners, latest active first, whose newest slate is not of `version_id`, active in the last 14 days."""
+    """Return learners, latest active first, whose newest slate is not of `version_id`, active in the last 14 days.
+
+    Of who takes part in the experiment that runs, the version is that of her arm.
+    """
     newest = (
         Slate.objects.filter(learner=OuterRef("learner_id"))
         .order_by("-computed_at")
@@ -61,8 +65,11 @@ def list_outdated(*, version_id: int, now: datetime, limit: int) -> list[int]:
     )
     return list(
         LearnerState.objects.filter(active_at__gt=now - RECENT)
-        .annotate(version=Coalesce(Subquery(newest), -1))
-        .exclude(version=version_id)
+        .annotate(
+            version=Coalesce(Subquery(newest), -1),
+            wanted=Coalesce(select_arm("learner_id"), Value(version_id)),
+        )
+        .exclude(version=F("wanted"))
         .order_by("-active_at")
         .values_list("learner_id", flat=True)[:limit]
     )

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from content.models import Concept, Course, Item
 from learners.models import ItemProgress, LearnerState
 from learners.selectors import list_learner_courses, list_rules
 from recommender import reasons
 from recommender.models import ModelVersion, Slate
+from recommender.selectors.experiments import SYLLABUS, select_arm
 from recommender.selectors.ledger import list_hidden
 
 REST: Final = timedelta(days=1)
@@ -72,14 +74,14 @@ def find_newest_slate(*, learner_id: int) -> NewestSlate | None:
         .annotate(
             dirty_seq=Subquery(state.values("dirty_seq")),
             clean_seq=Subquery(state.values("clean_seq")),
-            serving_version=Subquery(serving.values("pk")[:1]),
+            serving_version=Coalesce(select_arm("learner_id"), Subquery(serving.values("pk")[:1])),
         )
         .order_by("-computed_at")
         .first()
     )
     if slate is None:
         return None
-    outdated = slate.serving_version not in (None, slate.model_version_id)
+    outdated = slate.serving_version not in (None, slate.model_version_id or SYLLABUS)
     dirty, clean = slate.dirty_seq or 0, slate.clean_seq or 0
     return NewestSlate(
         slate=slate,

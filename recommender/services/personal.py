@@ -5,6 +5,7 @@ from django.db import transaction
 from recommender.models import (
     AttentionProfile,
     AttentionReading,
+    ExperimentMember,
     Feedback,
     Impression,
     Observation,
@@ -20,6 +21,7 @@ def erase_person(*, learner_id: int) -> int:
             rows.filter(learner=learner_id).delete()[0]
             for rows in (
                 TrialOutcome.objects,
+                ExperimentMember.objects,
                 AttentionReading.objects,
                 AttentionProfile.objects,
                 Observation.objects,
