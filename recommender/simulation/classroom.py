@@ -65,7 +65,7 @@ class Plan:
     def last_day(self) -> Floats:
         """[n] the day on which the allotted time is over."""
         before_last = self.ends < self.minutes
-        return np.where(before_last, self.gaps, 0.0).sum(1) + self.minutes / 1440
+        return np.asarray(np.where(before_last, self.gaps, 0.0).sum(1) + self.minutes / 1440)
 
 
 def draw_plan(world: World, *, seed: int, ids: Ints, minutes: float) -> Plan:
@@ -227,7 +227,7 @@ class _Run:
         """Columns of `liking`."""
         material = self.room.material
         topics = self.room.traits.liking.shape[1] // 2
-        return material.topic[items] + topics * material.gradable[items]
+        return np.asarray(material.topic[items] + topics * material.gradable[items])
 
     def _pass(self, who: Ints, days: Floats) -> None:
         all_days = np.zeros(len(self.used))

@@ -69,7 +69,7 @@ def _draw_start(world: World, material: Material, ability: Floats, seed: int, id
         before = row[row >= 0]
         ready = (base[:, before] / given.start).clip(max=1).mean(1) if len(before) else 1.0
         base[:, concept] = own[:, concept] * ready
-    return base
+    return np.asarray(base)
 
 
 class Minds:
@@ -101,7 +101,7 @@ class Minds:
         """[n, C] how far what each concept builds on is known; 1 where it builds on nothing."""
         before = known[:, self._parent]  # [n, C, P]
         if self.world.learning.readiness == "weakest":
-            return np.where(self._has_parent, before, 1.0).min(-1)
+            return np.asarray(np.where(self._has_parent, before, 1.0).min(-1))
         count = self._has_parent.sum(-1)
         total = np.where(self._has_parent, before, 0.0).sum(-1)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
