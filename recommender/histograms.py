@@ -109,6 +109,10 @@ class Day:
     def middle(self) -> float:
         return round(self.x + self.width / 2, 1)
 
+    @property
+    def right(self) -> float:
+        return round(self.x + self.width, 1)
+
 
 @dataclass(frozen=True)
 class Days:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from learners.selectors import HistoryRow, read_history
 from recommender.core.drift import split_factor
 from recommender.measures import ACTIVITY, MEASURES, describe_attention
-from recommender.models import AttentionReading
 from recommender.pipeline.active import ActiveModel, get_active
 from recommender.pipeline.artefacts import UnavailableArtefact
 from recommender.pipeline.calibration import Calibrator
@@ -94,7 +93,8 @@ def describe_training(folder: Path, *, device: str) -> dict[str, Any]:
     try:
         now = timezone.now()
         slates = make_slates(told, seqs=seqs, model=model, now=now, calibrator=calibrator)
-        healthy = [row for row in calibrator.read(now=now).rows if not row.anomalous]
+        found = calibrator.read(now=now).rows
+        healthy = [(row.statistics, row.events) for row in found if not row.anomalous]
     finally:
         forget_bound()
     known = {int(key): row for row, key in enumerate(model.recommender.names.items, start=1)}
@@ -112,13 +112,13 @@ def describe_training(folder: Path, *, device: str) -> dict[str, Any]:
     }
 
 
-def count_attention(readings: Sequence[AttentionReading]) -> Tables:
-    """One case a reading."""
+def count_attention(readings: Sequence[tuple[bytes, int]]) -> Tables:
+    """One case a reading: its statistics as they are stored, and how many events were attended to."""
     if not readings:
         return {}
-    statistics = np.stack([np.frombuffer(bytes(row.statistics), dtype="<f2") for row in readings])
-    events = np.array([row.events for row in readings], dtype=np.int64)
-    found = describe_attention(statistics.astype(np.float64), events)
+    packed, events = zip(*readings, strict=True)
+    statistics = np.stack([np.frombuffer(bytes(one), dtype="<f2") for one in packed])
+    found = describe_attention(statistics.astype(np.float64), np.array(events, dtype=np.int64))
     cases = np.arange(len(readings))
     return {name: _count(name, cases, values) for name, values in found.items()}
 

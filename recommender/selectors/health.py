@@ -62,7 +62,7 @@ class Health:
 class Anomalies:
     """What a version's readings of a day found."""
 
-    readings: Sequence[AttentionReading]
+    readings: Sequence[tuple[bytes, int]]  # statistics, and how many events were attended to
     read: int
     by_kind: Mapping[str, int]
     repaired: int
@@ -116,7 +116,7 @@ def read_anomalies(*, version_id: int, since: datetime) -> Anomalies:
     rows = AttentionReading.objects.filter(version=version_id, computed_at__gte=since)
     by_kind = dict(rows.filter(anomalous=True).order_by().values_list("kind").annotate(Count("pk")))
     counts = rows.aggregate(read=Count("pk"), repaired=Count("pk", filter=Q(repaired=True)))
-    told = rows.filter(events__gt=0).only("statistics", "events")
+    told = rows.filter(events__gt=0).values_list("statistics", "events")
     return Anomalies(list(told), counts["read"], by_kind, counts["repaired"])
 
 
