@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 from browser_pages import DESKTOP, Visitor, check
 
 from content.models import Question
+from learners.mastery import Mastery
+from learners.memory import Review, remember
 from learners.services.assignments import give_assignment
-from learners.services.events import record_attempt
+from learners.services.events import NewEvent, record_attempt, record_events
 from learners.services.groups import add_course, add_learner, create_group
+from learners.services.mastery import store_mastery
+from learners.services.memory import store_memories
 from recommender.models import Feedback
 
 PUBLIC = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
@@ -20,9 +25,13 @@ LEARNER = [
     *("/", "/progress/", "/attention/", "/courses/", "/courses/algebra/", "/join/", "/account/"),
     *("/items/letters-lesson/", "/items/letters-one/", "/items/letters-one/?hints-0=1"),
     *("/items/letters-two/", "/items/letters-lesson/?focus=1"),
+    *("/reviews/", "/items/letters-one/?review=1"),
     *("/accounts/email/", "/accounts/password/change/", "/accounts/logout/"),
 ]
-TEACHER = ["/", "/groups/{group}/", "/groups/{group}/learners/{alice}/", "/courses/", "/account/"]
+TEACHER = [
+    *("/", "/groups/{group}/", "/groups/{group}/learners/{alice}/", "/groups/{group}/mastery/"),
+    *("/courses/", "/account/"),
+]
 BODY = """Text with *weight*, `code`, $x^2 + 1$ and a [link](/courses/).
 
 | a | b |
@@ -60,7 +69,32 @@ def school(alice: Any, bob: Any) -> SimpleNamespace:
             actor=alice, item=made.items["equations-one"], uid=uuid.uuid4(), response="7"
         )
     give_assignment(group=group, teacher=bob, rule="pin", items=[made.items["graphs-one"]])
+    _learn(alice, made)
     return SimpleNamespace(group=group, **vars(made))
+
+
+def _learn(alice: Any, made: SimpleNamespace) -> None:
+    """One exercise is due for review; each concept is mastered, not yet or unsure, and has been worse."""
+    now = datetime.now(UTC)
+    done = NewEvent(
+        uuid.uuid4(),
+        "answered",
+        made.items["letters-one"].pk,
+        now - timedelta(days=5),
+        success=True,
+        graded=True,
+    )
+    record_events(actor=alice, events=[done])
+    review = Review(1, done.occurred_at, right=True, hinted=False)
+    memory = remember(done.item_id, [review], attempts=1)
+    assert memory is not None
+    store_memories({alice.pk: [memory]})
+    for days, better in ((9, 0.0), (2, 0.1)):
+        estimates = [
+            Mastery(concept.pk, low + better + 0.1, low + better, low + better + 0.2, 7)
+            for concept, low in zip(made.concepts.values(), (0.65, 0.1, 0.5), strict=True)
+        ]
+        store_mastery({alice.pk: estimates}, now=now - timedelta(days=days))
 
 
 def check_all(visitor: Visitor, addresses: list[str]) -> list[str]:

@@ -124,9 +124,9 @@ def test_memory_does_not_grow_with_a_history(
             SELECT %(learner)s, gen_random_uuid(), 'answered', %(item)s, now(), now(), '{}', true,
                    to_jsonb(repeat('x', %(text)s))
               FROM generate_series(1, %(many)s);
-            INSERT INTO recommender_slate (id, learner_id, source, computed_at, seq, entries, history, contributions, kept)
+            INSERT INTO recommender_slate (id, learner_id, source, computed_at, seq, entries, history, contributions, attention, kept)
             SELECT gen_random_uuid(), %(learner)s, 'model', now(), 1,
-                   jsonb_build_array(jsonb_build_object('item', %(item)s, 'reasons', repeat('x', %(text)s))), '', '', true
+                   jsonb_build_array(jsonb_build_object('item', %(item)s, 'reasons', repeat('x', %(text)s))), '', '', '', true
               FROM generate_series(1, %(many)s);
             INSERT INTO recommender_feedback (learner_id, uid, item_id, signal, comment, received_at, contributions, features)
             SELECT %(learner)s, gen_random_uuid(), %(item)s, 'helpful', repeat('x', %(text)s), now(), '[]', '[]'
