@@ -112,7 +112,7 @@ def describe_training(folder: Path, *, device: str) -> dict[str, Any]:
     }
 
 
-def count_attention(readings: Sequence[tuple[bytes, int]]) -> Tables:
+def count_attention(readings: Sequence[tuple[bytes | memoryview, int]]) -> Tables:
     """One case a reading: its statistics as they are stored, and how many events were attended to."""
     if not readings:
         return {}

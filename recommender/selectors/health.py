@@ -62,7 +62,9 @@ class Health:
 class Anomalies:
     """What a version's readings of a day found."""
 
-    readings: Sequence[tuple[bytes, int]]  # statistics, and how many events were attended to
+    readings: Sequence[
+        tuple[bytes | memoryview, int]
+    ]  # statistics, and how many events were attended to
     read: int
     by_kind: Mapping[str, int]
     repaired: int

@@ -8,8 +8,10 @@ from statistics import median
 from typing import Any, Final
 
 from learners.services.freshness import mark_dirty
+from recommender.core.calibration import Calibration, Watcher
 from recommender.core.serving import BoundRecommender, Scores
-from recommender.pipeline import refresh, slates
+from recommender.models import AttentionReading
+from recommender.pipeline import calibration, refresh, slates
 from web.management.bench.batch import Batch, refresh_stale
 from web.management.bench.timing import compare
 
@@ -25,13 +27,24 @@ _PHASES: dict[str, list[tuple[Any, str]]] = {
     "reasons": [(slates, "choose_events"), (slates, "cite_events"), (slates, "_make_entries")],
     "write": [(refresh, "_write")],
 }
+# Within those phases: looking at each learner's attention, judging and repairing it, and storing what was found. Timed
+# where they are called, so that what calls them counts as well; noting the map of a slate is apart.
+_CALIBRATING: dict[str, list[tuple[Any, str]]] = {
+    "calibration": [
+        *((calibration, "find_repair"), (calibration, "_how_usual"), (Watcher, "_judge")),
+        *((Calibration, "repair"), (calibration.Calibrator, "read")),
+        (calibration.Readings, "store"),
+    ],
+    "map": [(calibration, "note_attention"), (calibration.Calibrator, "keep_attention")],
+}
 
 
 def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
     """Refresh all `learners` at once, as a worker does from claim to commit, `pairs` times.
 
     Returns the comparison with the forward pass alone (`ratio`), with everything that the model computes for a slate
-    (`model_ms`: forward, contributions, success), and each phase's median share of the time.
+    (`model_ms`: forward, contributions, success), and each phase's median share of the time; within the phases, what
+    calibration and the map of attention take, and of how many learners attention was judged (`watched`).
     """
     batch = Batch.read(learners)
     shares: list[dict[str, float]] = []
@@ -42,7 +55,8 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
             refresh_stale(learners)
         whole = time.perf_counter() - started
         spent = {name: seconds[name] for name in _PHASES}
-        shares.append({**spent, "other": whole - sum(spent.values()), "whole": whole})
+        within = {name: seconds[name] for name in _CALIBRATING}
+        shares.append({**spent, **within, "other": whole - sum(spent.values()), "whole": whole})
 
     def make_stale(_number: int) -> None:
         mark_dirty(learner_ids=learners)
@@ -52,6 +66,13 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
     phases = {
         name: median(entry[name] / entry["whole"] for entry in counted)
         for name in [*_PHASES, "other"]
+    }
+    calibrating = {
+        name: {
+            "share": median(entry[name] / entry["whole"] for entry in counted),
+            "ms": 1000 * median(entry[name] for entry in counted),
+        }
+        for name in _CALIBRATING
     }
     model_ms = 1000 * median(
         sum(entry[name] for name in ("forward", "contributions", "success")) for entry in counted
@@ -65,6 +86,8 @@ def measure_refresh(learners: Sequence[int], *, pairs: int) -> dict[str, Any]:
         "model_ms": model_ms,
         "ratio_to_model": whole_ms / model_ms,
         "phases": phases,
+        **calibrating,
+        "watched": AttentionReading.objects.filter(learner__in=learners).count(),
     }
 
 
@@ -74,7 +97,7 @@ def _timed() -> Iterator[dict[str, float]]:
     seconds: dict[str, float] = defaultdict(float)
     kept = [
         (owner, name, getattr(owner, name), phase)
-        for phase, parts in _PHASES.items()
+        for phase, parts in (_PHASES | _CALIBRATING).items()
         for owner, name in parts
     ]
     try:

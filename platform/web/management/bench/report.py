@@ -23,6 +23,11 @@ def render(report: dict[str, Any]) -> str:
             f"{refresh['ms_a_learner']:.2f} ms a learner; {refresh['items']} items"
         )
         lines.append("    " + ", ".join(f"{k} {v:.0%}" for k, v in refresh["phases"].items()))
+        lines.append(
+            f"    within that: calibrating attention {refresh['calibration']['share']:.1%} "
+            f"({refresh['calibration']['ms']:.1f} ms, {refresh['watched']} learners watched), "
+            f"its map {refresh['map']['share']:.1%}"
+        )
         for count, entry in scale["reweight"].items():
             name = f"  re-weight and refresh {count} / bare forward pass"
             lines.append(_pair(name, entry))

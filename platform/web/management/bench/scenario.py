@@ -20,6 +20,8 @@ from recommender.models import TrainingRun
 from recommender.pipeline.training import run_next_training
 from recommender.services.activation import activate_version
 from recommender.services.training import request_training
+from web.management.bench.reference import LEARNERS as REFERENCE
+from web.management.bench.reference import add_reference
 
 EVENTS_EACH = 50
 
@@ -103,11 +105,12 @@ def grow(*, events: int, courses: Sequence[int]) -> int:
 
 
 def train_version(*, minutes: float) -> None:
-    """Train on what is there, through the platform's own run, and activate the version."""
+    """Train on what is there, through the platform's own run, and activate the version, which knows healthy attention."""
     request_training(by=None, options={"minutes": minutes, "seed": 0})
     run = run_next_training()
     if run is None or run.status != TrainingRun.Status.SUCCEEDED or run.version is None:
         raise RuntimeError(f"training did not succeed: {run and run.error}")
+    add_reference(run.version, list_learners(skip=0, count=REFERENCE))
     activate_version(version=run.version)
 
 
