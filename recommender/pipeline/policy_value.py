@@ -108,6 +108,7 @@ def evaluate_policies(
     "heaviest", "thin"}}}`. Raises BadDataError for a name that is none and where no slot is left, ArtefactError or
     UnavailableArtefact where a version cannot be loaded.
     """
+    names = [name for name in names if name != RANDOM]  # always there, and nothing to score
     versions = {name: _find_version(name) for name in names if name not in RULES}
     since = max((v.data_until for v in versions.values()), default=datetime(2000, 1, 1, tzinfo=UTC))
     until = timezone.now() - window

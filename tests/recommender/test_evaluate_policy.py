@@ -168,7 +168,9 @@ def test_what_a_version_was_trained_on_does_not_judge_it(
     version.save()
     with pytest.raises(CommandError, match="no explored slot to judge by"):
         _evaluate(tmp_path, str(version.pk))
-    assert _evaluate(tmp_path, "syllabus")["slots"]["judged"] == len(explored)
+    report = _evaluate(tmp_path, "random", "syllabus")
+    assert report["slots"]["judged"] == len(explored)
+    assert set(report["policies"]) == {"syllabus", "served", "random"}
 
 
 def test_slots_that_nobody_saw_or_whose_window_is_open_are_counted_apart(
