@@ -32,10 +32,10 @@ class Cases:
         return Cases(self.learner[rows], self.end[rows], self.target[rows])
 
     def sample(self, count: int, seed: int) -> Cases:
+        """At most `count` of them; a larger count of the same seed holds those of a smaller one."""
         if len(self) <= count:
             return self
-        chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
-        return self.take(np.sort(chosen))
+        return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:count]))
 
     def batches(self, size: int) -> Iterator[Cases]:
         for start in range(0, len(self), size):

@@ -24,6 +24,8 @@ CELLS = 24_000_000
 """Cases times catalogue rows that the mixture is fitted on at most, to bound memory."""
 CELLS_A_SECOND = 600_000
 """What one core gets through; fewer where time is short."""
+FEWEST = 50
+"""Cases that anything is chosen on, however large the catalogue."""
 NEIGHBOURS = 200
 TRIED = (0.75, 0.9)
 """Decays that candidates for the linear part are compared at; the mixture chooses the final one."""
@@ -55,7 +57,9 @@ def fit_linear(
     item = np.asarray(log.item, dtype=np.int64)
     matrix = linear.interactions(log.learner_of_event(), item, log.learners, rows)
     weights = weights or linear.ItemWeights(matrix, seconds)
-    strengths = weights.strengths if len(valid) else weights.strengths[1:2]
+    strengths = weights.strengths
+    if not len(valid):  # nothing to choose by: the second, where there are several
+        strengths = strengths[1:2] or strengths[:1]
     steps = len(strengths) + 1
     best: tuple[float, Kept, dict[str, float]] | None = None
 
@@ -127,7 +131,7 @@ def fit_mixture(
     if not len(valid):
         return Mixed(Mixture(), kept, dict.fromkeys(beside, 0.0))
     cells = min(CELLS, int(seconds * CELLS_A_SECOND))
-    cases = valid.sample(max(200, cells // bound.catalogue.rows), seed)
+    cases = valid.sample(max(FEWEST, cells // bound.catalogue.rows), seed)
     steps = len(DECAYS) + len(beside) + 3
     search = _Search(bound, log, cases, candidates, kept, lambda done: on_step(done, steps))
     search.choose_decay()
@@ -181,13 +185,16 @@ class _Search:
         plain = self._linear(self.kept, self.mixture.decay)
         other = self._linear(rows, self.mixture.decay)
 
+        # Where the item-to-item rows were left out, these may still be worth a little weight.
+        tried = replace(self.mixture, linear=self.mixture.linear or LINEAR_WEIGHTS[1])
+
         def added(weight: float) -> float:
             self._cases.linear = plain + weight * other
-            return self._judge(self.mixture)
+            return self._judge(tried if weight else self.mixture)
 
         weight, _ = climb(added, BESIDE_WEIGHTS)
         if weight:
-            self.kept = linear.fuse(self.kept, rows, weight)
+            self.kept, self.mixture = linear.fuse(self.kept, rows, weight), tried
         return weight
 
     def settle(self, changed: bool) -> None:
@@ -217,7 +224,8 @@ class _Search:
     def _near(self, steps: int) -> list[float]:
         """Weights of the linear part around the present one."""
         place = LINEAR_WEIGHTS.index(self.mixture.linear)
-        return LINEAR_WEIGHTS[max(place - steps, 0) : place + steps + 1]
+        around = LINEAR_WEIGHTS[max(place - steps, 0) : place + steps + 1]
+        return [self.mixture.linear, *around]  # the present one wins ties
 
     def _next(self) -> None:
         self._done += 1

@@ -31,7 +31,7 @@ def strengths_for(rows: int, seconds: float) -> tuple[float, ...]:
     """
     if rows > DENSE_LIMIT:
         return ()
-    affordable = int(seconds / (4e-11 * rows**3))
+    affordable = max(0, int(seconds / (4e-11 * rows**3)))
     choices: tuple[tuple[float, ...], ...] = (
         STRENGTHS,
         (50.0, 100.0, 500.0),
@@ -185,15 +185,21 @@ def from_rows(index: Tensor, value: Tensor) -> sparse.csr_matrix:
     return matrix
 
 
-def to_rows(
-    matrix: sparse.csr_matrix, kept: int = KEPT, block: int = 2048
-) -> tuple[Tensor, Tensor]:
-    """The largest entries of each row, as `largest` gives them, of a sparse matrix."""
-    parts = [
-        largest(torch.from_numpy(matrix[start : start + block].toarray()), kept)
-        for start in range(0, matrix.shape[0], block)
-    ]
-    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+def to_rows(matrix: sparse.csr_matrix, kept: int = KEPT) -> tuple[Tensor, Tensor]:
+    """The largest entries of each row of a sparse matrix, by falling magnitude, as `largest` gives them.
+
+    Shorter rows end with entries of 0 in column 0.
+    """
+    matrix = matrix.tocsr()
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((-np.abs(matrix.data), row))
+    place = np.arange(matrix.nnz) - matrix.indptr[row]
+    some = place < kept
+    index = np.zeros((matrix.shape[0], min(kept, matrix.shape[1])), dtype=np.int32)
+    value = np.zeros(index.shape, dtype=np.float32)
+    index[row[some], place[some]] = matrix.indices[order[some]]
+    value[row[some], place[some]] = matrix.data[order[some]]
+    return torch.from_numpy(index), torch.from_numpy(value)
 
 
 def cosine(matrix: sparse.csr_matrix, kept: int = KEPT, block: int = 2048) -> tuple[Tensor, Tensor]:

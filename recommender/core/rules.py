@@ -53,8 +53,8 @@ def most_epochs(config: TrainConfig, events: int, *, blind: bool) -> int:
 def softmax_over_all(items: int, events: int, config: TrainConfig) -> bool:
     """Whether the loss compares each target with all `items`, or with a sample.
 
-    The sample is cheaper by far and learns less from an epoch: on 17 thousand exercises three epochs
-    over all of them were worth eighteen (`docs/benchmarks.md`).
+    The sample is cheaper by far and learns less from an epoch (`docs/benchmarks.md`). The time is that
+    of a CPU; a GPU has more of it.
     """
     if config.sampled is not None:
         return not config.sampled

@@ -81,7 +81,7 @@ class Recommender:
     def bind(self, catalogue: Catalogue) -> BoundRecommender:
         """This version over a catalogue as it is now.
 
-        Items that the version does not know have no id vector and are ranked by their text. Raises
+        Items that the version does not know are placed by those with similar texts. Raises
         IncompatibleArtefact where the text vectors come from another encoder than the version's.
         """
         if self.manifest.text_width:
@@ -122,10 +122,10 @@ class BoundRecommender:
             about = None if text is None else text.to(self.device)
             vectors = items.compose(keep, items.id[here], about)
             vectors[0] = 0
-            met = (items.met[here, 0] > 0) & (here > 0)
+            met, warm = (items.met[here, 0] > 0) & (here > 0), keep[:, 0] > 0
         self.met = met  # [V]
         self.text = about
-        untouched = None if about is None else Untouched.find(about, met)
+        untouched = None if about is None else Untouched.find(about, met, warm)
         self.vectors = vectors if untouched is None else untouched.place(vectors)  # [V, D]
         self.bias = None if untouched is None else untouched.bias(catalogue.rows)  # [V]
         back = torch.zeros(len(own) + 1, dtype=torch.int32)  # version's row -> catalogue's row

@@ -189,7 +189,7 @@ class _Run:
             candidates,
             beside=beside_rows(split.train, self.catalogue, self.config.minutes),
             seed=self.config.seed,
-            seconds=MIXTURE_SHARE * left,
+            seconds=MIXTURE_SHARE * self.config.minutes * 60,
             on_step=partial(self._step, "mixture"),
         )
         parts = replace(parts, mixture=mixed.mixture, index=mixed.kept[0], value=mixed.kept[1])

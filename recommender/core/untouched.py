@@ -1,9 +1,10 @@
 """Items that nobody has touched: placed by the items whose texts are nearest.
 
-Such an item has no vector and no column of its own. It gets the means of those of its nearest
+Such an item has no vector, row or column of its own. It gets the means of those of its nearest
 neighbours by text, so that it is scored as they are (k nearest neighbours as an attribute-to-feature
 mapping: Gantner et al., 2010), and is lifted a little: else it would have to be better than each of
-them to be seen at all, and would stay untouched.
+them to be seen at all, and would stay untouched. An item with a few events, too few for a vector of
+its own beside its text, gets its neighbours' column added to the little that its own says.
 """
 
 from __future__ import annotations
@@ -22,12 +23,19 @@ from recommender.core import linear
 NEIGHBOURS = 10
 SHARPNESS = 3
 """Neighbours count by this power of their cosine."""
+ALIKE = 0.3
+"""Least cosine of a neighbour: texts below are about something else, or of another language."""
 LIFT = 3.0
 """Factor of both parts of the score (`studies cold-start` prints what it gains and costs)."""
+CROWD = 0.3
+"""The lift times the number of untouched items is at most this part of the number of known ones, so
+that a new course doesn't push aside everything that is known."""
 REFERENCE = 50_000
 """Items that neighbours are looked for among, at most: spread evenly over those with events."""
 CELLS = 20_000_000
 """Cosines that are in memory at once."""
+BLOCK = 8192
+"""Rows of the linear part that are widened at once."""
 
 
 @dataclass(frozen=True)
@@ -35,77 +43,82 @@ class Untouched:
     """Which items these are, and what they are placed by."""
 
     item: Tensor  # [U]
-    neighbour: Tensor  # [U, m] items with events
+    fresh: Tensor  # [U] whether nobody has touched it, or some have
+    neighbour: Tensor  # [U, m]
     share: Tensor  # [U, m] sums to 1
+    lift: float  # of fresh ones
 
     @classmethod
-    def find(cls, text: Tensor, met: Tensor) -> Untouched | None:
-        """Of text vectors [V, D_text] and which items have events [V]; None where there is nothing to do.
+    def find(cls, text: Tensor, met: Tensor, warm: Tensor) -> Untouched | None:
+        """Of text vectors [V, D_text], which items have events [V], and which enough of them [V].
 
-        Items without a text, or like no other, are left as they are.
+        Items without a text, or like no other, are left as they are; None where that is all of them.
         """
         unit = F.normalize(text.float(), dim=1)
         said = unit.abs().sum(1) > 0
         said[0] = False
-        known = (met & said).nonzero()[:, 0]
-        fresh = (~met & said).nonzero()[:, 0]
-        if not len(known) or not len(fresh):
+        warm = warm if (warm & said).any() else met
+        known, some = (warm & said).nonzero()[:, 0], (~warm & said).nonzero()[:, 0]
+        if not len(known) or not len(some):
             return None
+        lift = min(LIFT, CROWD * len(known) / max(1, int((~met & said).sum())))
         if len(known) > REFERENCE:
             known = known[torch.linspace(0, len(known) - 1, REFERENCE, device=known.device).long()]
         about = unit[known]
         found = []
         size = max(1, CELLS // len(known))
-        for start in range(0, len(fresh), size):
-            part = fresh[start : start + size]
+        for start in range(0, len(some), size):
+            part = some[start : start + size]
             near = (unit[part] @ about.T).topk(min(NEIGHBOURS, len(known)), dim=1)
-            found.append((near.values.clamp(min=0) ** SHARPNESS, known[near.indices]))
+            weight = near.values.where(near.values >= ALIKE, 0.0) ** SHARPNESS
+            found.append((weight, known[near.indices]))
         weight, neighbour = (torch.cat(parts) for parts in zip(*found, strict=True))
         total = weight.sum(1, keepdim=True)
         like = total[:, 0] > 0
         if not like.any():
             return None
-        return cls(fresh[like], neighbour[like], (weight / total.clamp(min=1e-9))[like])
+        item, share = some[like], (weight / total.clamp(min=1e-9))[like]
+        return cls(item, ~met[item], neighbour[like], share, lift)
 
     def place(self, vectors: Tensor) -> Tensor:
-        """Item vectors [V, D] with theirs."""
-        mean = torch.einsum("um,umd->ud", self.share, vectors[self.neighbour])
-        return vectors.index_put((self.item,), mean)
+        """Item vectors [V, D] with those of fresh items."""
+        near = vectors[self.neighbour[self.fresh]]
+        mean = torch.einsum("um,umd->ud", self.share[self.fresh], near)
+        return vectors.index_put((self.item[self.fresh],), mean)
 
     def bias(self, rows: int) -> Tensor:
         """[V] what is added to the attention's logits."""
-        return torch.zeros(rows, device=self.item.device).index_fill(0, self.item, math.log(LIFT))
+        empty = torch.zeros(rows, device=self.item.device)
+        return empty.index_fill(0, self.item[self.fresh], math.log(self.lift))
 
-    def join(self, index: Tensor, value: Tensor, block: int = 4096) -> tuple[Tensor, Tensor]:
-        """Kept rows [V, kept] of the linear part, wider by the entries of these items.
+    def join(self, index: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Kept rows of the linear part [V, kept] with theirs, wider by what leads to them.
 
-        Columns rise within a row. Entries that a row had for them before (similar words) go.
+        Columns rise within a row. Entries that fresh items had before (similar words) go.
         """
         rows, kept = index.shape
-        count = self.neighbour.shape[1]
-        where = (
-            self.neighbour.flatten().cpu().numpy(),
-            np.repeat(self.item.cpu().numpy(), count),
-        )
-        spread = sparse.csr_matrix(
-            (LIFT * self.share.flatten().cpu().numpy(), where), shape=(rows, rows)
-        )
+        item, new = self.item.cpu(), self.fresh.cpu()
         fresh = torch.zeros(rows, dtype=torch.bool)
-        fresh[self.item.cpu()] = True
+        fresh[item[new]] = True
+        worth = value.cpu().masked_fill(fresh[index.cpu().long()] | fresh[:, None], 0.0)
+        own = linear.from_rows(index.cpu(), worth)
+        shape, near, share = (rows, rows), self.neighbour.cpu(), self.share.cpu()
+        count = near.shape[1]
+
+        def weights(some: Tensor, factor: Tensor) -> sparse.csr_matrix:
+            where = np.repeat(item[some].numpy(), count), near[some].flatten().numpy()
+            entries = (share * factor[:, None])[some].flatten().numpy()
+            return sparse.csr_matrix((entries, where), shape=shape)
+
+        means = weights(new, torch.ones(len(item)))
+        lifted = weights(torch.ones_like(new), torch.where(new, self.lift, 1.0)).T.tocsr()
         columns, values = [], []
-        for start in range(0, rows, block):
-            own, worth = index[start : start + block].cpu(), value[start : start + block].cpu()
-            worth = worth.masked_fill(fresh[own.long()], 0.0)
-            line = np.repeat(np.arange(len(own)), kept)
-            entries = (worth.flatten().numpy(), (line, own.flatten().numpy()))
-            found = sparse.csr_matrix(entries, shape=(len(own), rows)) @ spread
-            more = int(min(kept, np.diff(found.indptr).max(initial=0)))
-            theirs = linear.to_rows(found.tocsr(), max(more, 1))
-            columns.append(torch.cat([own.masked_fill(worth == 0, 0), theirs[0]], dim=1))
-            values.append(torch.cat([worth, theirs[1]], dim=1))
-        width = max(part.shape[1] for part in columns)
-        wide = torch.cat([F.pad(part, (0, width - part.shape[1])) for part in columns])
-        worth = torch.cat([F.pad(part, (0, width - part.shape[1])) for part in values])
-        wide = wide.masked_fill(worth == 0, 0)
+        for start in range(0, rows, BLOCK):
+            part = own[start : start + BLOCK] + means[start : start + BLOCK] @ own
+            found = linear.to_rows(part + part @ lifted, 2 * kept)
+            columns.append(found[0])
+            values.append(found[1])
+        width = max(int((part != 0).sum(1).max()) for part in values)
+        wide, worth = (torch.cat(parts)[:, : max(width, 1)] for parts in (columns, values))
         ordered, order = wide.sort(dim=1)
         return ordered.to(index), worth.gather(1, order).to(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from recommender.core import linear
 
@@ -61,6 +62,7 @@ def test_penalties_are_tried_as_time_and_memory_allow() -> None:
     assert len(linear.strengths_for(8000, 300)) == 3
     assert len(linear.strengths_for(8000, 25)) == 1
     assert linear.strengths_for(8000, 1) == ()
+    assert linear.strengths_for(8000, -5) == ()  # the time is over
     assert linear.strengths_for(20_001, 1e9) == ()
 
 
@@ -103,3 +105,24 @@ def test_fused_rows_are_the_weighted_sum() -> None:
     index, value = linear.fuse(linear.largest(one, 6), linear.largest(other, 6), 0.5)
     back = torch.zeros(6, 6).scatter_(1, index.long(), value)
     torch.testing.assert_close(back, one + 0.5 * other)
+
+
+def test_shares_of_a_markov_chain_by_hand() -> None:
+    # Alice: 1 2 2 3 0 1, Bob: 2 3. PAD and repetitions are passed over, Bob's 2 doesn't follow Alice's 1.
+    learner = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    item = np.array([1, 2, 2, 3, 0, 1, 2, 3])
+    found = linear.from_rows(*linear.markov(learner, item, 4)).toarray()
+    expected = np.zeros((4, 4))
+    expected[1, 2] = 1 / (1 + linear.DOUBT)
+    expected[2, 3] = 2 / (2 + linear.DOUBT)
+    expected[3, 1] = 1 / (1 + linear.DOUBT)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_largest_entries_of_sparse_rows_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    dense = (rng.normal(size=(30, 30)) * (rng.random((30, 30)) < 0.4)).astype(np.float32)
+    dense[:, 0] = 0
+    kept = linear.from_rows(*linear.to_rows(sparse.csr_matrix(dense), 5)).toarray()
+    least = np.sort(np.abs(dense), axis=1)[:, -5][:, None]
+    np.testing.assert_array_equal(kept, np.where(np.abs(dense) >= least, dense, 0))

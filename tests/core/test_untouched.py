@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from recommender.core import linear
 from recommender.core.catalogue import Catalogue
 from recommender.core.events import EventLog
 from recommender.core.live import LiveLearner
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.training import TrainResult
-from recommender.core.untouched import LIFT, NEIGHBOURS, Untouched
+from recommender.core.untouched import CROWD, LIFT, NEIGHBOURS, Untouched
 from tests.core.conftest import ITEMS
 
 NOW = 1.9e9
@@ -106,7 +107,7 @@ def test_neighbours_are_the_most_similar_items_with_events() -> None:
     text[0] = 0
     met = torch.rand(200) < 0.8
     met[0] = False
-    found = Untouched.find(text, met)
+    found = Untouched.find(text, met, met)
     assert found is not None
     assert not met[found.item].any()
     assert met[found.neighbour].all()
@@ -116,3 +117,58 @@ def test_neighbours_are_the_most_similar_items_with_events() -> None:
         cosine = unit @ unit[item]
         best = cosine.masked_fill(~met, -2).topk(NEIGHBOURS).indices
         assert set(best.tolist()) == set(found.neighbour[row].tolist())
+
+
+def test_a_text_about_something_else_is_no_neighbour() -> None:
+    text = torch.nn.functional.normalize(
+        torch.randn(60, 2000, generator=torch.Generator().manual_seed(0))
+    )
+    met = torch.arange(60) < 50
+    met[0] = False
+    assert Untouched.find(text, met, met) is None
+
+
+def test_many_new_items_are_lifted_less() -> None:
+    text = torch.ones(101, 4)
+    text[0] = 0
+    lifts = []
+    for known in (99, 50, 10):
+        met = (torch.arange(101) > 0) & (torch.arange(101) <= known)
+        found = Untouched.find(text, met, met)
+        assert found is not None
+        lifts.append(found.lift)
+    assert lifts == [LIFT, pytest.approx(CROWD), pytest.approx(CROWD / 9)]
+
+
+def test_an_event_on_a_new_item_says_what_one_on_its_neighbour_says(
+    version_apart: Recommender, apart: Catalogue
+) -> None:
+    assert apart.text is not None
+    bound = version_apart.bind(grow(apart, apart.text[TWIN]))
+    one, other = (
+        EventLog.from_columns(np.array([0, 1]), item=np.array([row]), time=np.array([1.7e9]))
+        for row in (TWIN, ITEMS + 1)
+    )
+    affinity = np.concatenate([bound.score(log, now=NOW).affinity for log in (one, other)])
+    others = [row for row in range(1, ITEMS + 1) if row != TWIN]
+    gap = affinity[:, others] - affinity[:, others[:1]]
+    np.testing.assert_allclose(gap[0], gap[1], atol=1e-4)
+
+
+def test_an_item_with_a_few_events_keeps_what_is_its_own() -> None:
+    text = torch.eye(4)[[0, 1, 1, 2]]
+    text[0] = 0
+    met = torch.tensor([False, True, True, True])
+    warm = torch.tensor([False, True, False, True])  # item 2 is like item 1, and has few events
+    found = Untouched.find(text, met, warm)
+    assert found is not None
+    assert found.item.tolist() == [2]
+    vectors = torch.randn(4, 3)
+    torch.testing.assert_close(found.place(vectors), vectors)
+    assert not found.bias(4).any()
+    index = torch.tensor([[0, 0], [2, 3], [1, 0], [1, 2]], dtype=torch.int32)
+    value = torch.tensor([[0.0, 0.0], [0.1, 0.5], [0.3, 0.0], [0.4, 0.2]])
+    joined = linear.from_rows(*found.join(index, value)).toarray()
+    expected = linear.from_rows(index, value).toarray()
+    expected[:, 2] += expected[:, 1]  # what leads to item 1 leads to item 2, too
+    np.testing.assert_allclose(joined, expected, atol=1e-6)
