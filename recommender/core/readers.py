@@ -98,6 +98,8 @@ def read_rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict
     def lines(file: BinaryIO) -> Iterator[str]:
         nonlocal line
         for line, raw in enumerate(file, start=1):
+            if b"\0" in raw:
+                raise BadDataError(f"{path}: line {line}: a NUL byte")
             try:
                 yield raw.decode("utf-8-sig" if line == 1 else "utf-8")
             except UnicodeDecodeError as error:

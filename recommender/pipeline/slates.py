@@ -62,12 +62,15 @@ who says "too hard" moves the first five alike.
 
 @dataclass(frozen=True)
 class _Bound:
-    """The active version over the catalogue as it is, kept while neither changes."""
+    """A version over the catalogue as it is, kept while neither changes."""
 
     version_id: int
     fingerprint: str
     recommender: "BoundRecommender"
 
+
+MOST_BOUND: Final = 2
+"""Versions that a process holds ready: an experiment has learners of two in one batch."""
 
 _bound: list[_Bound] = []
 
@@ -133,10 +136,16 @@ def forget_bound() -> None:
 
 
 def _bind(model: ActiveModel, loaded: LoadedCatalogue) -> "BoundRecommender":
-    wanted = (model.version_id, loaded.fingerprint)
-    if not _bound or (_bound[0].version_id, _bound[0].fingerprint) != wanted:
-        _bound[:] = [_Bound(*wanted, model.recommender.bind(loaded.catalogue))]
-    return _bound[0].recommender
+    for bound in _bound:
+        if (bound.version_id, bound.fingerprint) == (model.version_id, loaded.fingerprint):
+            return bound.recommender
+    recommender = model.recommender.bind(loaded.catalogue)
+    current = [bound for bound in _bound if bound.fingerprint == loaded.fingerprint]
+    _bound[:] = [
+        *current[-(MOST_BOUND - 1) :],
+        _Bound(model.version_id, loaded.fingerprint, recommender),
+    ]
+    return recommender
 
 
 def _make_model_slates(

@@ -81,6 +81,7 @@ BAD = {
     "a short row": ("learner,item,order\na,x\n", r"line 2: 2 fields, the header has 3"),
     "an empty item": ("learner,item,order\na,,0\n", r"line 2: column item"),
     "an empty learner": ("learner,item,order\n,x,0\n", r"line 2: column learner"),
+    "a NUL": (b"learner,item,order\na,x,0\na,y\0z,1\n", r"line 3: a NUL byte"),
     "not UTF-8": (b"learner,item,order\na,x,0\na,\xff,1\n", r"line 3: byte 3 is not UTF-8"),
     "a column twice": ("learner,item,order,item\na,x,0,x\n", r"line 1: a column name"),
 }
