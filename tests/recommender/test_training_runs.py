@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from learners.models import Event
+from learners.services.freshness import mark_dirty
 from recommender.models import ModelVersion, TrainingRun
 from recommender.selectors.training import find_waiting_run
 from recommender.services.training import (
@@ -34,7 +35,7 @@ def run_next() -> TrainingRun | None:
 
 
 def test_a_run_ends_in_a_candidate_with_manifest_and_metrics(algebra: Any, olga: Any) -> None:
-    make_class(algebra)
+    mark_dirty(learner_ids=[person.pk for person in make_class(algebra)])
     run = request_training(by=olga, options={"minutes": 0.1, "seed": 3})
     assert run.status == "queued"
 
@@ -47,6 +48,10 @@ def test_a_run_ends_in_a_candidate_with_manifest_and_metrics(algebra: Any, olga:
     assert version.manifest["items"] == len(algebra.items)
     assert 0 <= version.metrics["ndcg@10"] <= 1
     assert version.data_until == done.data_until
+    # What drift will be measured from: made by the path of refresh, of the learners as they are.
+    measures = version.reference["measures"]
+    assert {"activity", "gap", "length"} <= set(measures)
+    assert sum(measures["length"]["counts"]) == measures["length"]["learners"] > 0
     assert [row["epoch"] for row in done.history if row["phase"] == "attention"][:2] == [1, 2]
     assert all(row["loss"] > 0 for row in done.history)
     assert done.lease_owner == "" and done.finished_at is not None
