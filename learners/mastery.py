@@ -8,9 +8,8 @@ Move your lamp post: recent data reflects learner knowledge better than older da
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 FADE: Final = 0.93
 """What an answer is worth beside the one after it on the same concept."""
@@ -31,8 +30,7 @@ class Level(StrEnum):
     NOT_YET = "not_yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Mastery:
+class Mastery(NamedTuple):
     """One learner's mastery of one concept; `mean`, `low` and `high` are probabilities of a right answer."""
 
     concept_id: int

@@ -6,7 +6,6 @@ in the order of (occurred_at, id), so it can be computed anew at any time and co
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -43,8 +42,7 @@ class Review(NamedTuple):
         return Rating.Hard if self.hinted else Rating.Good
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """The state of one learner's memory of one exercise.
 
     `stability`: days until 90% is left; `difficulty`: 1 to 10; `attempts`: graded answers that it has seen, the last of

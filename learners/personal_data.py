@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 from knox.models import AuthToken
 
-from learners.models import Assignment, LearnerState, User
+from learners.models import Assignment, ConceptMastery, LearnerState, MasteryDay, User
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
@@ -65,8 +65,9 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
         ),
     )  # fmt: skip
     estimate = ("concept__slug", "mean", "low", "high", "answers")
-    yield "mastery", read_rows(user.mastery.all(), *estimate, "updated_at")
-    yield "mastery_by_day", read_rows(user.mastery_days.all(), *estimate, "day")
+    mastery = ConceptMastery.objects.filter(learner=user_id)
+    yield "mastery", read_rows(mastery, *estimate, "updated_at")
+    yield "mastery_by_day", read_rows(MasteryDay.objects.filter(learner=user_id), *estimate, "day")
     state = LearnerState.objects.filter(learner=user_id)
     yield "freshness", read_rows(state, "dirty_seq", "clean_seq", "dirty_at", "active_at")
     yield (

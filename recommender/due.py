@@ -61,11 +61,16 @@ def find_completion(
 
 
 def find_recall(
-    outline: "Outline", memories: Mapping[int, Memory], *, now: datetime
+    outline: "Outline",
+    memories: Mapping[int, Memory],
+    offered: NDArray[np.bool_],
+    *,
+    now: datetime,
 ) -> NDArray[np.float64]:
-    """[V] P(right) that memory alone promises at `now`, NaN where she has answered nothing."""
+    """[V] P(right) that memory alone promises at `now`, NaN where she has answered nothing, or it isn't `offered` [V]."""
     recall = np.full(outline.rows, np.nan)
     for item, memory in memories.items():
-        if row := outline.row_of.get(item):
+        row = outline.row_of.get(item)
+        if row is not None and offered[row]:
             recall[row] = memory.recall(now)
     return recall

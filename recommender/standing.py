@@ -144,7 +144,7 @@ class Standing:
     review: NDArray[np.bool_]  # [V] completed before and due again
     recall: NDArray[
         np.float64
-    ]  # [V] FSRS's probability that she still knows it, NaN = never answered
+    ]  # [V] FSRS's probability that she still knows it, NaN = never answered, or not eligible
     teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
     declined: NDArray[np.float64]  # [V] 0..1, called too hard, too easy or of no help by her
     scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
@@ -216,7 +216,7 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
         assigned=outline.mask(situation.assigned),
         pinned=outline.mask(situation.pinned),
         review=open_again,
-        recall=find_recall(outline, situation.memories, now=now),
+        recall=find_recall(outline, situation.memories, eligible, now=now),
         teach_first=teach_first,
         declined=declined,
         scaffold=scaffold,

@@ -104,7 +104,11 @@ def overview_mastery(group: Group) -> list[dict[str, Any]]:
     are those who have answered nothing on it) and `learners`, those who have not mastered it for sure, weakest first:
     `id, username, name, mean, low, high, answers`.
     """
-    values = {"group": group.pk, "least": MASTERED, "gradable": sorted(Item.GRADABLE)}
+    values: dict[str, Any] = {
+        "group": group.pk,
+        "least": MASTERED,
+        "gradable": sorted(Item.GRADABLE),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_GROUP, values)
         rows = cursor.fetchall()

@@ -58,10 +58,10 @@ def read_memories(
     answered = {row.learner_id for row in progress if row.attempts}
     if not answered:
         return found
-    for learner, item, *state in (
-        MemoryCard.objects.filter(learner__in=answered).order_by().values_list(*_FIELDS)
-    ):
-        found[learner].by_item[item] = Memory(item, *state)
+    cards = MemoryCard.objects.filter(learner__in=answered).order_by().values_list(*_FIELDS)
+    for learner, *card in cards:
+        memory = Memory._make(card)
+        found[learner].by_item[memory.item_id] = memory
     behind = {
         (row.learner_id, row.item_id): row.attempts
         for row in progress
@@ -75,10 +75,10 @@ def read_memories(
     for pair, attempts in behind.items():
         learner, item = pair
         before = found[learner].by_item.get(item) if pair in new else None
-        memory = remember(item, reviews.get(pair, ()), before=before, attempts=attempts)
-        if memory is not None:
-            found[learner].by_item[item] = memory
-            found[learner].changed.append(memory)
+        new_one = remember(item, reviews.get(pair, ()), before=before, attempts=attempts)
+        if new_one is not None:
+            found[learner].by_item[item] = new_one
+            found[learner].changed.append(new_one)
     return found
 
 

@@ -24,8 +24,8 @@ def store_mastery(estimates: Mapping[int, Sequence[Mastery]], *, now: datetime) 
     if not learners:
         return
     held = {
-        (learner, concept): Mastery(concept, *values)
-        for learner, concept, *values in ConceptMastery.objects.filter(learner__in=learners)
+        (row[0], row[1]): row[2:]
+        for row in ConceptMastery.objects.filter(learner__in=learners)
         .order_by()
         .values_list("learner_id", "concept_id", *_ESTIMATE)
     }
@@ -69,12 +69,15 @@ def prune_mastery(*, now: datetime, batch: int = 5_000) -> int:
     return pruned
 
 
-def _differs(held: Mastery | None, new: Mastery) -> bool:
+def _differs(held: tuple[float, float, float, int] | None, new: Mastery) -> bool:
+    if held is None:
+        return True
+    mean, low, high, answers = held
     return (
-        held is None
-        or held.answers != new.answers
-        or max(abs(held.mean - new.mean), abs(held.low - new.low), abs(held.high - new.high))
-        >= NOTICEABLE
+        answers != new.answers
+        or abs(mean - new.mean) >= NOTICEABLE
+        or abs(low - new.low) >= NOTICEABLE
+        or abs(high - new.high) >= NOTICEABLE
     )
 
 

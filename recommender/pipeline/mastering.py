@@ -74,13 +74,23 @@ class Mastering:
         learner: int,
         success: NDArray[np.float64] | None,
     ) -> None:
-        for concept, rights in practised.items():
-            predicted = None
-            if success is not None:
-                known = success[self._sample(concept)]
-                known = known[np.isfinite(known)]
-                predicted = float(known.mean()) if len(known) else None
-            self._told.append((learner, self._catalogue.concept_ids[concept], len(rights)))
+        means: list[float | None] = [None] * len(practised)
+        if success is not None and practised:
+            table = np.zeros((len(practised), SAMPLED), dtype=np.int64)  # row 0 is never predicted
+            for place, concept in enumerate(practised):
+                rows = self._sample(concept)
+                table[place, : len(rows)] = rows
+            promised = success[table]
+            known = np.isfinite(promised)
+            count = known.sum(axis=1)
+            total = np.where(known, promised, 0.0).sum(axis=1)
+            means = [
+                each / number if number else None
+                for each, number in zip(total.tolist(), count.tolist(), strict=True)
+            ]
+        ids = self._catalogue.concept_ids
+        for (concept, rights), predicted in zip(practised.items(), means, strict=True):
+            self._told.append((learner, ids[concept], len(rights)))
             self._shape.append(weigh_evidence(rights, predicted=predicted))
 
     @property

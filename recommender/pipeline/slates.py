@@ -33,7 +33,6 @@ from recommender.services.syllabus import (
     common_reasons,
     enforce_rules,
     make_syllabus_slate,
-    tell_recall,
 )
 from recommender.standing import Standing, assess
 from recommender.storage import KEPT, pack_contributions, pack_history
@@ -358,6 +357,8 @@ def _make_entries(
     scores = np.round(ranking.score, 5).tolist()
     terms = {name: np.round(values, 5).tolist() for name, values in ranking.terms.items()}
     again = standing.review[ranking.items].tolist()
+    recall = standing.recall[ranking.items]
+    left, known_before = recall.round(4).tolist(), np.isfinite(recall).tolist()
     entries = []
     for place, row in enumerate(ranking.items.tolist()):
         predicted = success.get(row, math.nan)
@@ -377,7 +378,7 @@ def _make_entries(
                 "item": items[place],
                 "score": scores[place],
                 "success": round(predicted, 4) if known else None,
-                "retrievability": tell_recall(standing, row),
+                "retrievability": left[place] if known_before[place] else None,
                 # Those that are 0 are left out: most are, and a slate is written far more often than looked into.
                 "terms": {name: values[place] for name, values in terms.items() if values[place]},
                 "again": again[place],

@@ -123,7 +123,7 @@ def test_where_there_is_a_memory_it_decides(outline: Outline, days: float, due: 
     )
     assert (EXERCISE_1 in chosen(outline, standing.review)) is due
     row = outline.row_of[EXERCISE_1]
-    assert standing.recall[row] == memory.recall(NOW)
+    assert bool(standing.recall[row] == memory.recall(NOW)) is due
     assert np.isnan(np.delete(standing.recall, row)).all()
 
 
