@@ -24,6 +24,8 @@ CELLS = 24_000_000
 """Cases times catalogue rows that the mixture is fitted on at most, to bound memory."""
 CELLS_A_SECOND = 600_000
 """What one core gets through; fewer where time is short."""
+FINALISTS = 3
+"""Weights of rows beside the item-to-item weights that are judged as they would be kept."""
 FEWEST = 50
 """Cases that anything is chosen on, however large the catalogue."""
 NEIGHBOURS = 200
@@ -180,11 +182,14 @@ class _Search:
                 best, self.mixture = found, tried[weight]
 
     def choose_beside(self, rows: Kept) -> float:
-        """Add these rows to the linear part with the best weight, which is returned; 0: left out."""
+        """Add these rows to the linear part with the best weight, which is returned; 0: left out.
+
+        Only so many entries of a row are kept: what these take the place of may be worth more. So the
+        best weights are judged once more by what would be kept.
+        """
         self._next()
         plain = self._linear(self.kept, self.mixture.decay)
         other = self._linear(rows, self.mixture.decay)
-
         # Where the item-to-item rows were left out, these may still be worth a little weight.
         tried = replace(self.mixture, linear=self.mixture.linear or LINEAR_WEIGHTS[1])
 
@@ -192,10 +197,19 @@ class _Search:
             self._cases.linear = plain + weight * other
             return self._judge(tried if weight else self.mixture)
 
-        weight, _ = climb(added, BESIDE_WEIGHTS)
-        if weight:
-            self.kept, self.mixture = linear.fuse(self.kept, rows, weight), tried
-        return weight
+        found = {weight: added(weight) for weight in BESIDE_WEIGHTS}
+        better = [weight for weight in BESIDE_WEIGHTS if found[weight] > found[0.0]]
+        best, chosen = found[0.0], 0.0
+        kept = self.kept
+        for weight in sorted(better, key=lambda weight: -found[weight])[:FINALISTS]:
+            fused = linear.fuse(self.kept, rows, weight)
+            self._cases.linear = self._linear(fused, tried.decay)
+            quality_kept = self._judge(tried)
+            if quality_kept > best:
+                best, chosen, kept = quality_kept, weight, fused
+        if chosen:
+            self.kept, self.mixture = kept, tried
+        return chosen
 
     def settle(self, changed: bool) -> None:
         """Decay and weight once more, where the linear part has changed."""

@@ -3,8 +3,7 @@
 Such an item has no vector, row or column of its own. It gets the means of those of its nearest
 neighbours by text, so that it is scored as they are (k nearest neighbours as an attribute-to-feature
 mapping: Gantner et al., 2010), and is lifted a little: else it would have to be better than each of
-them to be seen at all, and would stay untouched. An item with a few events, too few for a vector of
-its own beside its text, gets its neighbours' column added to the little that its own says.
+them to be seen at all, and would stay untouched.
 """
 
 from __future__ import annotations
@@ -43,10 +42,9 @@ class Untouched:
     """Which items these are, and what they are placed by."""
 
     item: Tensor  # [U]
-    fresh: Tensor  # [U] whether nobody has touched it, or some have
     neighbour: Tensor  # [U, m]
     share: Tensor  # [U, m] sums to 1
-    lift: float  # of fresh ones
+    lift: float
 
     @classmethod
     def find(cls, text: Tensor, met: Tensor, warm: Tensor) -> Untouched | None:
@@ -58,17 +56,17 @@ class Untouched:
         said = unit.abs().sum(1) > 0
         said[0] = False
         warm = warm if (warm & said).any() else met
-        known, some = (warm & said).nonzero()[:, 0], (~warm & said).nonzero()[:, 0]
-        if not len(known) or not len(some):
+        known, fresh = (warm & said).nonzero()[:, 0], (~met & said).nonzero()[:, 0]
+        if not len(known) or not len(fresh):
             return None
-        lift = min(LIFT, CROWD * len(known) / max(1, int((~met & said).sum())))
+        lift = min(LIFT, CROWD * len(known) / len(fresh))
         if len(known) > REFERENCE:
             known = known[torch.linspace(0, len(known) - 1, REFERENCE, device=known.device).long()]
         about = unit[known]
         found = []
         size = max(1, CELLS // len(known))
-        for start in range(0, len(some), size):
-            part = some[start : start + size]
+        for start in range(0, len(fresh), size):
+            part = fresh[start : start + size]
             near = (unit[part] @ about.T).topk(min(NEIGHBOURS, len(known)), dim=1)
             weight = near.values.where(near.values >= ALIKE, 0.0) ** SHARPNESS
             found.append((weight, known[near.indices]))
@@ -77,41 +75,32 @@ class Untouched:
         like = total[:, 0] > 0
         if not like.any():
             return None
-        item, share = some[like], (weight / total.clamp(min=1e-9))[like]
-        return cls(item, ~met[item], neighbour[like], share, lift)
+        return cls(fresh[like], neighbour[like], (weight / total.clamp(min=1e-9))[like], lift)
 
     def place(self, vectors: Tensor) -> Tensor:
-        """Item vectors [V, D] with those of fresh items."""
-        near = vectors[self.neighbour[self.fresh]]
-        mean = torch.einsum("um,umd->ud", self.share[self.fresh], near)
-        return vectors.index_put((self.item[self.fresh],), mean)
+        """Item vectors [V, D] with theirs."""
+        mean = torch.einsum("um,umd->ud", self.share, vectors[self.neighbour])
+        return vectors.index_put((self.item,), mean)
 
     def bias(self, rows: int) -> Tensor:
         """[V] what is added to the attention's logits."""
         empty = torch.zeros(rows, device=self.item.device)
-        return empty.index_fill(0, self.item[self.fresh], math.log(self.lift))
+        return empty.index_fill(0, self.item, math.log(self.lift))
 
     def join(self, index: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Kept rows of the linear part [V, kept] with theirs, wider by what leads to them.
 
-        Columns rise within a row. Entries that fresh items had before (similar words) go.
+        Columns rise within a row. Entries that these items had before (similar words) go.
         """
         rows, kept = index.shape
-        item, new = self.item.cpu(), self.fresh.cpu()
+        item, count = self.item.cpu(), self.neighbour.shape[1]
         fresh = torch.zeros(rows, dtype=torch.bool)
-        fresh[item[new]] = True
+        fresh[item] = True
         worth = value.cpu().masked_fill(fresh[index.cpu().long()] | fresh[:, None], 0.0)
         own = linear.from_rows(index.cpu(), worth)
-        shape, near, share = (rows, rows), self.neighbour.cpu(), self.share.cpu()
-        count = near.shape[1]
-
-        def weights(some: Tensor, factor: Tensor) -> sparse.csr_matrix:
-            where = np.repeat(item[some].numpy(), count), near[some].flatten().numpy()
-            entries = (share * factor[:, None])[some].flatten().numpy()
-            return sparse.csr_matrix((entries, where), shape=shape)
-
-        means = weights(new, torch.ones(len(item)))
-        lifted = weights(torch.ones_like(new), torch.where(new, self.lift, 1.0)).T.tocsr()
+        where = np.repeat(item.numpy(), count), self.neighbour.flatten().cpu().numpy()
+        means = sparse.csr_matrix((self.share.flatten().cpu().numpy(), where), shape=(rows, rows))
+        lifted = (self.lift * means.T).tocsr()
         columns, values = [], []
         for start in range(0, rows, BLOCK):
             part = own[start : start + BLOCK] + means[start : start + BLOCK] @ own

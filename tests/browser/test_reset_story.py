@@ -73,6 +73,8 @@ def test_the_list_answers_and_a_reset_restores_it(
     assert disliked != page.locator(SHOWN).first.inner_text()
 
     # What she knows already is hidden at once.
+    settle()
+    page.goto("/?course=practice")
     slate = page.get_attribute("#next-list", "data-slate")
     card = page.locator(".next-card").nth(2)
     slug = card.get_attribute("data-item")
