@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
+from flow_processes import wait_until
 
 PASSWORD = "correct horse battery"
 # Chromium writes an error to the console for every answer above 399; tests of refusals expect those.
@@ -85,6 +86,11 @@ def waiting() -> bool:
 
     states = LearnerState.objects.values_list("dirty_seq", "clean_seq")
     return any(dirty > clean for dirty, clean in states)
+
+
+def settle() -> None:
+    """Until nobody's list is behind."""
+    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
 
 
 def wait_for_newer_list(page: Any, slate: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recommender.core.catalogue import Catalogue
 from recommender.pipeline.catalogue import LoadedCatalogue
-from recommender.pipeline.slates import _choose_exercises, _rank
+from recommender.pipeline.slates import choose_exercises, rank_learner
 from recommender.services.syllabus import rank_syllabus
 from recommender.standing import Outline, Standing
 
@@ -21,7 +21,7 @@ class Rehearsal:
         self, affinity: NDArray[np.float32], standings: Sequence[Standing], outline: Outline
     ) -> NDArray[np.int64]:
         """[m, up to 200] rows that success is predicted for."""
-        return _choose_exercises(affinity, standings, outline.gradable)
+        return choose_exercises(affinity, standings, outline.gradable)
 
     def rank(
         self,
@@ -35,7 +35,7 @@ class Rehearsal:
         key: int,
     ) -> NDArray[np.int64]:
         """Rows of the list, best first, after teachers' rules."""
-        found = _rank(
+        found = rank_learner(
             standing,
             LoadedCatalogue(fingerprint="", outline=outline, catalogue=catalogue),
             affinity=affinity,

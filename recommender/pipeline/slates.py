@@ -174,7 +174,7 @@ def _make_model_slates(
     scores = bound.score(log, now=clock, weights=weights, among=among, watch=watch)
     added = _read_reweighting(bound, weights, own)
     on_progress()
-    exercises = _choose_exercises(scores.affinity, ordered, outline.gradable)
+    exercises = choose_exercises(scores.affinity, ordered, outline.gradable)
     if mastering is not None:
         exercises = mastering.widen(exercises, learners)
     predicted = bound.predict_success(log, exercises, now=clock)
@@ -189,7 +189,7 @@ def _make_model_slates(
         if mastering is not None:
             mastering.learn(read.situation.learner, success)
         rankings.append(
-            _rank(
+            rank_learner(
                 standing,
                 loaded,
                 affinity=scores.affinity[place],
@@ -278,7 +278,7 @@ def _list_cited(
     return cited
 
 
-def _choose_exercises(
+def choose_exercises(
     affinity: NDArray[np.float32], standings: Sequence[Standing], gradable: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """[B, up to 200] eligible exercises, best affinity first, those without missing prerequisites before the others.
@@ -296,7 +296,7 @@ def _choose_exercises(
     return table
 
 
-def _rank(
+def rank_learner(
     standing: Standing,
     loaded: LoadedCatalogue,
     *,
@@ -307,7 +307,7 @@ def _rank(
     level: Level | None,
     key: uuid.UUID,
 ) -> Ranking:
-    """Rank one learner's candidates; the slate's key seeds what is drawn, so that it can be drawn again."""
+    """Rank one learner's candidates; `key` seeds what is drawn, so that it can be drawn again."""
     outline = loaded.outline
     # The model learns which item is met next, each item once: of what is due again its affinity says nothing.
     added: NDArray[np.float64] | None = None

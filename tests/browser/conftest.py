@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import algebra_course
 import practice_course
 import pytest
-from browser_pages import PASSWORD, Visitor, waiting
-from flow_processes import Processes, database_url, wait_until
+from attention_ledger import newest_slate
+from browser_pages import PASSWORD, Visitor, settle
+from flow_processes import Processes, database_url
 
 # Playwright's synchronous interface keeps an event loop in this thread, in which Django would refuse its ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -120,5 +121,26 @@ def version(alice: Any, bob: Any, trained: Path) -> Iterator[Any]:
         data_until=datetime.now(UTC),
     )
     yield activate_version(version=version)
-    wait_until(lambda: not waiting(), seconds=60)
+    settle()
     delete_version(name)
+
+
+@pytest.fixture
+def studied(worker: Any, version: Any, alice: Any) -> Any:
+    """Alice has studied in the practice course, and a worker has made a list of it, in which nothing was drawn."""
+    from learners.services.events import NewEvent, record_events
+
+    events = [
+        NewEvent(
+            uid=uuid.uuid4(),
+            verb="answered",
+            item_id=practice_course.FIRST + place,
+            occurred_at=datetime.now(UTC) - timedelta(hours=hours),
+            success=right,
+            graded=True,
+        )
+        for hours, place, right in ((4, 11, True), (3, 12, True), (2, 13, False))
+    ]
+    record_events(actor=alice, events=events)
+    settle()
+    return newest_slate(alice)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import practice_course
-from browser_pages import Visitor, wait_for_newer_list, waiting
+from browser_pages import Visitor, settle, wait_for_newer_list
 from flow_processes import wait_until
 
 from learners.services.events import NewEvent, record_events
@@ -22,10 +22,6 @@ def answer(person: Any, *, place: int) -> None:
         graded=True,
     )
     record_events(actor=person, events=[event])
-
-
-def settle() -> None:
-    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
 
 
 def test_what_arrives_with_the_way_back_brings_a_newer_list(

@@ -1,18 +1,12 @@
 """She says "not helpful" and hides an item: the list answers by itself, a page says what moved; a reset brings all of it back."""
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import practice_course
-import pytest
 from attention_ledger import newest_slate
-from browser_pages import LIST_ANSWERS, Visitor, check, wait_for_newer_list, waiting
-from flow_processes import wait_until
+from browser_pages import LIST_ANSWERS, Visitor, check, settle, wait_for_newer_list
 
 from content.models import Item
-from learners.services.events import NewEvent, record_events
 from recommender.models import Slate
 
 SHOWN = ".next-card h2"
@@ -25,29 +19,6 @@ WATCH = """() => {
         if (list && list.dataset.slate !== seen) window.answered ??= performance.now();
     }).observe(document.querySelector("main"), { childList: true, subtree: true, attributes: true });
 }"""
-
-
-@pytest.fixture
-def studied(worker: Any, version: Any, alice: Any) -> Slate:
-    """Alice has studied in the practice course, and a worker has made a list of it, in which nothing was drawn."""
-    events = [
-        NewEvent(
-            uid=uuid.uuid4(),
-            verb="answered",
-            item_id=practice_course.FIRST + place,
-            occurred_at=datetime.now(UTC) - timedelta(hours=hours),
-            success=right,
-            graded=True,
-        )
-        for hours, place, right in ((4, 11, True), (3, 12, True), (2, 13, False))
-    ]
-    record_events(actor=alice, events=events)
-    settle()
-    return newest_slate(alice)
-
-
-def settle() -> None:
-    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
 
 
 def ranking(slate: Slate) -> list[int]:

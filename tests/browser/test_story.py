@@ -7,7 +7,7 @@ from typing import Any
 import algebra_course
 import practice_course
 import pytest
-from browser_pages import Visitor, wait_for_newer_list, waiting
+from browser_pages import Visitor, settle, wait_for_newer_list
 from flow_processes import wait_until
 
 from learners.models import Event
@@ -54,7 +54,7 @@ def test_a_student_studies_and_the_list_answers(
     ]
 
     # A worker has made a list of it, with reasons.
-    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
+    settle()
     page.goto("/?course=practice")
     assert page.locator(".next-card").count() == 8
     assert page.locator(".next-card .reasons li").count() >= 8
@@ -97,7 +97,7 @@ def test_an_assignment_is_on_top_of_her_list(
     teacher.select_option("[name=item]", "letters-two")
     teacher.click("text=Put in force")
     teacher.wait_for_selector("text=Their lists follow within seconds.")
-    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
+    settle()
     page = visit(alice).page
     first = page.locator(".next-card.first")
     assert "Letters two" in first.inner_text()

@@ -1,39 +1,11 @@
 """She says "not helpful": the list changes, a page says what moved and why, and a reset brings the list back."""
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import practice_course
-import pytest
-from browser_pages import Visitor, check, wait_for_newer_list, waiting
-from flow_processes import wait_until
+from browser_pages import Visitor, check, settle, wait_for_newer_list
 
-from learners.services.events import NewEvent, record_events
-from recommender.models import Feedback
-
-
-@pytest.fixture
-def studied(worker: Any, version: Any, alice: Any) -> None:
-    """Alice has studied in the practice course, and a worker has made a list of it."""
-    events = [
-        NewEvent(
-            uid=uuid.uuid4(),
-            verb="answered",
-            item_id=practice_course.FIRST + place,
-            occurred_at=datetime.now(UTC) - timedelta(hours=hours),
-            success=right,
-            graded=True,
-        )
-        for hours, place, right in ((4, 11, True), (3, 12, True), (2, 13, False))
-    ]
-    record_events(actor=alice, events=events)
-    settle()
-
-
-def settle() -> None:
-    wait_until(lambda: not waiting(), seconds=60, what="for the worker")
+from recommender.models import Feedback, Slate
 
 
 def listed(page: Any) -> list[str]:
@@ -41,7 +13,7 @@ def listed(page: Any) -> list[str]:
     return list(page.locator(".next-card h2").all_inner_texts())
 
 
-def test_not_helpful_and_reset(studied: None, visit: Callable[..., Visitor], alice: Any) -> None:
+def test_not_helpful_and_reset(studied: Slate, visit: Callable[..., Visitor], alice: Any) -> None:
     page = visit(alice).page
     before = listed(page)
     for _time in range(2):
@@ -86,7 +58,7 @@ def test_not_helpful_and_reset(studied: None, visit: Callable[..., Visitor], ali
     assert page.is_visible("text=Everything counts as for everybody")
 
 
-def test_undo_where_it_was_said(studied: None, visit: Callable[..., Visitor], alice: Any) -> None:
+def test_undo_where_it_was_said(studied: Slate, visit: Callable[..., Visitor], alice: Any) -> None:
     page = visit(alice, java_script_enabled=False).page
     before = listed(page)
     page.click(".next-card.first button[value=known]")
@@ -107,7 +79,7 @@ def test_undo_where_it_was_said(studied: None, visit: Callable[..., Visitor], al
 
 
 def test_a_confirmation_stays_and_nothing_slips_under_the_pointer(
-    studied: None, visit: Callable[..., Visitor], alice: Any
+    studied: Slate, visit: Callable[..., Visitor], alice: Any
 ) -> None:
     page = visit(alice).page
     before = listed(page)

@@ -23,7 +23,7 @@ _PHASES: dict[str, list[tuple[Any, str]]] = {
     "forward": [(BoundRecommender, "score")],
     "contributions": [(Scores, "contributions")],
     "success": [(BoundRecommender, "predict_success")],
-    "ranking": [(slates, "_rank")],
+    "ranking": [(slates, "rank_learner")],
     "reasons": [(slates, "choose_events"), (slates, "cite_events"), (slates, "_make_entries")],
     "write": [(refresh, "_write")],
 }
