@@ -9,6 +9,7 @@ processes: each takes its part of it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import tempfile
@@ -92,6 +93,9 @@ def joined() -> Iterator[Crew]:
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield ALONE
         return
+    # Its functions keep the group that is there when they are imported, and an optimiser imports them:
+    # a group that outlives its end has threads that abort the process.
+    importlib.import_module("torch.distributed.nn")
     distributed.init_process_group(timeout=PATIENCE)
     crew = Crew.current()
     try:

@@ -94,3 +94,41 @@ def test_the_loss_is_whole_under_bfloat16() -> None:
     torch.testing.assert_close(mixed, exact)
     mixed.backward()  # type: ignore[no-untyped-call]
     assert states.grad is not None
+
+
+LEAVING = """
+from pathlib import Path
+import torch
+from recommender.core.crew import help_out, joined
+
+with joined() as crew:
+    if crew.leads:
+        weight = torch.nn.Parameter(torch.ones(3))
+        optimiser = torch.optim.AdamW([weight])
+        weight.sum().backward()
+        optimiser.step()
+    else:
+        help_out(lambda job, crew: None)
+threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+assert not any("gloo" in name for name in threads), threads
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are named on Linux only")
+def test_nothing_of_a_crew_is_left_when_it_ends(tmp_path: Path) -> None:
+    """Threads that outlive the group abort the process when it ends."""
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", str(script)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
