@@ -1,10 +1,13 @@
 """What is left in learners' memories, as the refresh last worked it out from their answers."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from content.models import Item
+from learners.memory import Memory
 
 
 class MemoryCard(models.Model):
@@ -29,6 +32,12 @@ class MemoryCard(models.Model):
     )
     event = models.BigIntegerField(_("event"), help_text=_("The last of them."))
 
+    COLUMNS: ClassVar = (
+        *("item_id", "stability", "difficulty"),
+        *("reviewed_at", "due_at", "attempts", "event"),
+    )
+    """The fields of a `Memory`, in its order."""
+
     class Meta:
         verbose_name = _("memory of an item")
         verbose_name_plural = _("memories of items")
@@ -38,3 +47,6 @@ class MemoryCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.learner_id}: {self.item_id}"
+
+    def as_memory(self) -> Memory:
+        return Memory(*(getattr(self, name) for name in self.COLUMNS))

@@ -1,6 +1,6 @@
 """Everything that reads: what a learner studies, has done and may see; what her teacher sees of it."""
 
-from learners.selectors.history import HistoryRow, read_history, stream_events
+from learners.selectors.history import HistoryRow, group_history, read_history, stream_events
 from learners.selectors.mastery import list_mastery, overview_mastery, read_mastery_days
 from learners.selectors.memory import Memories, read_memories
 from learners.selectors.overview import MemberPage, overview_group, page_members
@@ -22,6 +22,7 @@ __all__ = [
     "find_person",
     "find_studied_items",
     "get_studied_item",
+    "group_history",
     "list_learner_courses",
     "list_mastery",
     "list_offered_courses",

@@ -1,5 +1,6 @@
 """Events as columns for the recommender: the newest of some learners, or all of them in bounded memory."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import starmap
@@ -46,6 +47,14 @@ def read_history(learner_ids: Collection[int], limit: int) -> list[HistoryRow]:
             [sorted(set(learner_ids)), limit],
         )
         return list(starmap(HistoryRow, cursor.fetchall()))
+
+
+def group_history(learner_ids: Collection[int], limit: int) -> dict[int, list[HistoryRow]]:
+    """The same by learner; one without events has an empty list when asked for."""
+    found: dict[int, list[HistoryRow]] = defaultdict(list)
+    for row in read_history(learner_ids, limit):
+        found[row.learner_id].append(row)
+    return found
 
 
 def stream_events(

@@ -150,10 +150,7 @@ def _recall_by_concept(
 ) -> dict[int, float]:
     cards = MemoryCard.objects.filter(
         learner=learner_id, item__course__in=course_ids, item__concepts__isnull=False
-    ).values_list(
-        "item__concepts",
-        *("item_id", "stability", "difficulty", "reviewed_at", "due_at", "attempts", "event"),
-    )
+    ).values_list("item__concepts", *MemoryCard.COLUMNS)
     left: dict[int, list[float]] = defaultdict(list)
     for concept, *card in cards:
         left[concept].append(Memory(*card).recall(now))

@@ -12,11 +12,6 @@ from learners.models import Event, MemoryCard
 from learners.selectors.history import HistoryRow
 from learners.selectors.progress import ProgressRow
 
-_FIELDS: Final = (
-    *("learner_id", "item_id", "stability", "difficulty"),
-    *("reviewed_at", "due_at", "attempts", "event"),
-)
-
 # Each learner's answers in one walk through her history, whatever the number of items.
 _ANSWERS: Final = """
 SELECT event.actor_id, event.item_id, event.id, event.occurred_at, event.success,
@@ -58,8 +53,8 @@ def read_memories(
     answered = {row.learner_id for row in progress if row.attempts}
     if not answered:
         return found
-    cards = MemoryCard.objects.filter(learner__in=answered).order_by().values_list(*_FIELDS)
-    for learner, *card in cards:
+    cards = MemoryCard.objects.filter(learner__in=answered).order_by()
+    for learner, *card in cards.values_list("learner_id", *MemoryCard.COLUMNS):
         memory = Memory._make(card)
         found[learner].by_item[memory.item_id] = memory
     behind = {

@@ -12,16 +12,7 @@ def store_memories(memories: Mapping[int, Iterable[Memory]]) -> None:
     Call it where nobody else works on these learners: in the transaction that marks them clean.
     """
     cards = [
-        MemoryCard(
-            learner_id=learner,
-            item_id=memory.item_id,
-            stability=memory.stability,
-            difficulty=memory.difficulty,
-            reviewed_at=memory.reviewed_at,
-            due_at=memory.due_at,
-            attempts=memory.attempts,
-            event=memory.event_id,
-        )
+        MemoryCard(learner_id=learner, **dict(zip(MemoryCard.COLUMNS, memory, strict=True)))
         for learner, known in memories.items()
         for memory in known
     ]
@@ -30,9 +21,6 @@ def store_memories(memories: Mapping[int, Iterable[Memory]]) -> None:
             cards,
             update_conflicts=True,
             unique_fields=["learner", "item"],
-            update_fields=[
-                *("stability", "difficulty", "reviewed_at"),
-                *("due_at", "attempts", "event"),
-            ],
+            update_fields=MemoryCard.COLUMNS[1:],
             batch_size=2_000,
         )

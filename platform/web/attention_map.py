@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from recommender.histograms import format_share
 from recommender.selectors.attention_map import AttendedEvent, AttentionMap
 
 SHOWN: Final = 6
@@ -18,10 +19,7 @@ class Cell:
 
     @property
     def text(self) -> str:
-        if not self.share:
-            return "–"
-        percent = 100 * self.share
-        return f"{percent:.0f}%" if percent >= 9.95 else f"{percent:.1f}%"
+        return format_share(self.share) if self.share else "–"
 
     @property
     def tint(self) -> int:

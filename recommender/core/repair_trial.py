@@ -6,13 +6,14 @@ tried was right or finished). As somebody looks after every outcome, intervals m
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recommender.core.holdout import is_treated
 
 UNREPAIRED = 0.2
 """Of the anomalous learners."""
@@ -27,8 +28,7 @@ def is_repaired(salt: str, learner: str) -> bool:
 
     `salt` names the trial (model version and repair), so that arms of different trials are independent.
     """
-    digest = hashlib.sha256(f"{salt}\x00{learner}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >= UNREPAIRED * 2**64
+    return not is_treated(salt, learner, UNREPAIRED)
 
 
 @dataclass(frozen=True)

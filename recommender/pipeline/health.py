@@ -6,17 +6,16 @@ attention, everything that was read.
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from learners.selectors import HistoryRow, read_history
+from learners.selectors import HistoryRow, group_history
 from recommender.core.drift import split_factor
 from recommender.measures import ACTIVITY, MEASURES, describe_attention
 from recommender.pipeline.active import ActiveModel, get_active
@@ -29,6 +28,9 @@ from recommender.selectors.health import read_anomalies, read_day_slates, sample
 from recommender.selectors.situations import HISTORY
 from recommender.selectors.versions import get_serving_version_id
 from recommender.services.health import store_summary
+
+if TYPE_CHECKING:
+    from recommender.core.serving import Recommender
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +58,11 @@ def measure_health(*, now: datetime) -> bool:
     learners = sample_learners(limit=SAMPLE, active_since=begin)
     anomalies = read_anomalies(version_id=model.version_id, since=begin)
     lists = read_day_slates(version_id=model.version_id, learner_ids=learners, since=begin)
-    known = {int(key): row for row, key in enumerate(model.recommender.names.items, start=1)}
     tables = {
         **count_attention(anomalies.readings),
-        **count_inputs(_read_histories(learners), known=known, since=begin),
+        **count_inputs(
+            group_history(learners, HISTORY), known=_known_rows(model.recommender), since=begin
+        ),
         **count_lists(lists),
     }
     store_summary(
@@ -97,10 +100,10 @@ def describe_training(folder: Path, *, device: str) -> dict[str, Any]:
         healthy = [(row.statistics, row.events) for row in found if not row.anomalous]
     finally:
         forget_bound()
-    known = {int(key): row for row, key in enumerate(model.recommender.names.items, start=1)}
+    histories = {read.situation.learner: read.history for read in told}
     tables = {
         **count_attention(healthy),
-        **count_inputs({read.situation.learner: read.history for read in told}, known=known),
+        **count_inputs(histories, known=_known_rows(model.recommender)),
         **count_lists(slate.entries for slate in slates),
     }
     return {
@@ -168,11 +171,8 @@ def count_lists(lists: Iterable[Sequence[Mapping[str, Any]]]) -> Tables:
     }
 
 
-def _read_histories(learner_ids: Collection[int]) -> Mapping[int, Sequence[HistoryRow]]:
-    found: dict[int, list[HistoryRow]] = defaultdict(list)
-    for row in read_history(learner_ids, HISTORY):
-        found[row.learner_id].append(row)
-    return found
+def _known_rows(recommender: "Recommender") -> dict[int, int]:
+    return {int(key): row for row, key in enumerate(recommender.names.items, start=1)}
 
 
 def _name_activity(row: HistoryRow) -> str:

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from recommender.core.holdout import MISMATCH, sample_ratio
 from recommender.models.experiments import Experiment, ExperimentMember
+from recommender.selectors.versions import HEAVY
 
 SYLLABUS: Final = 0
 """Stands for the order of the courses where numbers of versions are compared."""
@@ -98,7 +99,7 @@ def measure_progress(experiment: Experiment) -> Progress:
 def list_experiments() -> "QuerySet[Experiment]":
     """All experiments, newest first."""
     versions = ("treatment", "control")
-    deferred = [f"{name}__{part}" for name in versions for part in ("manifest", "metrics", "gate")]
+    deferred = [f"{name}__{part}" for name in versions for part in HEAVY]
     return Experiment.objects.select_related(*versions, "started_by").defer(*deferred)
 
 

@@ -57,7 +57,7 @@ def read_slots(
     slates = list(
         _explored(since)
         .filter(learner__in=learner_ids)
-        .defer("contributions")
+        .defer("contributions", "attention")
         .order_by("learner_id", "computed_at", "pk")
     )
     seen: dict[Any, list[tuple[int, datetime]]] = defaultdict(list)

@@ -14,6 +14,7 @@ from learners.models import LearnerState
 from recommender.core.drift import CHANGED, MUCH, chance, stability_index
 from recommender.measures import MEASURES
 from recommender.models import AttentionReading, HealthSummary, ModelVersion, RepairTrial, Slate
+from recommender.selectors.versions import HEAVY
 
 DAYS: Final = 7
 """Of the days whose counts are added up: what is newest, with every day of the week."""
@@ -72,7 +73,7 @@ class Anomalies:
 
 def read_health(*, today: date) -> Health | None:
     """Return the active version's days and drifts; None where no version is active. Three queries."""
-    versions = ModelVersion.objects.defer("manifest", "metrics", "gate")
+    versions = ModelVersion.objects.defer(*(set(HEAVY) - {"reference"}))
     version = versions.filter(is_active=True).first()
     if version is None:
         return None
@@ -154,7 +155,9 @@ def list_affected() -> QuerySet[AttentionReading]:
 
 def list_trials() -> list[RepairTrial]:
     """Repairs on trial, in force and withdrawn, of the active version and of those before, newest first."""
-    return list(RepairTrial.objects.select_related("version").order_by("-version", "pk")[:TRIALS])
+    trials = RepairTrial.objects.select_related("version")
+    trials = trials.defer(*(f"version__{name}" for name in HEAVY))
+    return list(trials.order_by("-version", "pk")[:TRIALS])
 
 
 def name_pseudonym(learner_id: int) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from content.models import Item
-from learners.memory import Memory
 from learners.models import ItemProgress, MemoryCard
 from learners.selectors import list_learner_courses, list_rules
 from recommender.selectors.ledger import list_hidden
@@ -61,15 +60,6 @@ def list_due_reviews(
 
 
 def _describe(card: MemoryCard, now: datetime) -> DueReview:
-    memory = Memory(
-        card.item_id,
-        card.stability,
-        card.difficulty,
-        card.reviewed_at,
-        card.due_at,
-        card.attempts,
-        card.event,
-    )
     item = card.item
     return DueReview(
         slug=item.slug,
@@ -78,6 +68,6 @@ def _describe(card: MemoryCard, now: datetime) -> DueReview:
         minutes=item.minutes,
         course=item.course.slug,
         course_title=item.course.title,
-        retrievability=memory.recall(now),
+        retrievability=card.as_memory().recall(now),
         due_at=card.due_at,
     )

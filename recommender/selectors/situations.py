@@ -9,9 +9,9 @@ from typing import Final
 from learners.memory import Memory
 from learners.selectors import (
     HistoryRow,
+    group_history,
     list_learner_courses,
     list_rules,
-    read_history,
     read_memories,
     read_progress,
 )
@@ -40,9 +40,7 @@ def read_situations(*, learner_ids: Collection[int], now: datetime) -> Mapping[i
     courses = list_learner_courses(ids)
     rules = list_rules(ids)
     ledgers = read_ledgers(learner_ids=ids, now=now)
-    history: dict[int, list[HistoryRow]] = defaultdict(list)
-    for row in read_history(ids, HISTORY):
-        history[row.learner_id].append(row)
+    history = group_history(ids, HISTORY)
     rows = read_progress(ids)
     memories = read_memories(learner_ids=ids, progress=rows, history=history)
     progress: dict[int, list[Progress]] = defaultdict(list)

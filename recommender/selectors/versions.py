@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 
 from recommender.models import Activation, ModelVersion
 
+HEAVY: Final = ("manifest", "reference", "metrics", "gate")
+"""Columns of a version that may be large; lists go without them."""
 FEWEST_CASES: Final = 100
 """Of fewer cases the means say too little to set two versions side by side."""
 
@@ -93,7 +95,7 @@ def _has_too_few(name: str, *measured: Mapping[str, float]) -> bool:
 
 
 def _light() -> QuerySet[ModelVersion]:
-    return ModelVersion.objects.defer("manifest", "reference", "metrics", "gate")
+    return ModelVersion.objects.defer(*HEAVY)
 
 
 def list_candidates() -> QuerySet[ModelVersion]:

@@ -171,7 +171,7 @@ def _claim(folder: Path, options: Options, worlds: Sequence[World]) -> None:
         "code": _fingerprint(),
     }
     path = folder / "run.json"
-    if path.is_file() and path.read_text(encoding="utf-8") == json.dumps(mark, indent=1) + "\n":
+    if path.is_file() and _read_mark(path) == mark:
         return
     if folder.is_dir():
         if any(folder.iterdir()) and not path.is_file():
@@ -179,6 +179,13 @@ def _claim(folder: Path, options: Options, worlds: Sequence[World]) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     write_json(path, mark)
+
+
+def _read_mark(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def _fingerprint() -> str:

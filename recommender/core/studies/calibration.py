@@ -189,7 +189,6 @@ def _ranked(  # noqa: PLR0917 - one measurement
     watch: Watch,
 ) -> Values:
     """NDCG@10 of each case, by the mixture and by its attention part."""
-
     found: dict[str, list[NDArray[np.float64]]] = {SHIPPED: [], ALONE: []}
     for start in range(0, len(cases), AT_ONCE):
         rows = slice(start, min(start + AT_ONCE, len(cases)))

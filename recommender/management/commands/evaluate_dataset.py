@@ -1,6 +1,5 @@
 """Measure the active version on the test rows of an imported data set, beside what needs no model."""
 
-import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from recommender.core.errors import BadDataError
         from recommender.core.readers import TEST, read_folder
+        from recommender.core.report import write_json
         from recommender.pipeline.artefacts import UnavailableArtefact
         from recommender.pipeline.evaluate import evaluate_folder
 
         folder: Path = options["folder"]
         slug = options["course"] or slugify(folder.resolve().name)
+        if options["json"] and not options["json"].absolute().parent.is_dir():
+            raise CommandError(f"--json {options['json']}: no such folder")
         try:
             data = read_folder(folder)
             rows = 0 if data.part is None else int((data.part == TEST).sum())
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         except (BadDataError, UnavailableArtefact) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
-            options["json"].write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            write_json(options["json"], report)
         for ranker, found in report["metrics"].items():
             figures = "  ".join(
                 f"{name} {value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"

@@ -1,6 +1,5 @@
 """Estimate from this installation's own log what a version or a rule would be worth, before it serves anybody."""
 
-import json
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from pathlib import Path
@@ -56,9 +55,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from recommender.core.errors import ArtefactError, BadDataError
+        from recommender.core.report import write_json
         from recommender.pipeline.artefacts import UnavailableArtefact
         from recommender.pipeline.policy_value import evaluate_policies
 
+        if options["json"] and not options["json"].absolute().parent.is_dir():
+            raise CommandError(f"--json {options['json']}: no such folder")
         try:
             with tqdm(unit="learner", dynamic_ncols=True) as bar:
                 report = evaluate_policies(
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         except (ArtefactError, BadDataError, UnavailableArtefact) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
-            options["json"].write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            write_json(options["json"], report)
         self._print(report)
 
     def _print(self, report: dict[str, Any]) -> None:

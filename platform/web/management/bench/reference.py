@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from learners.selectors import HistoryRow, read_history
+from learners.selectors import group_history
 from recommender.core.artefact import WEIGHTS, read_artefact, write_artefact
 from recommender.core.calibration_fit import fit_calibration
 from recommender.core.serving import Recommender
@@ -26,9 +26,7 @@ def add_reference(version: ModelVersion, learners: list[int]) -> None:
     if loaded.parts.calibration is not None:
         return
     catalogue = load_catalogue(encoder=manifest.encoder)
-    rows: dict[int, list[HistoryRow]] = {}
-    for row in read_history(learners, loaded.parts.next_item.config.length):
-        rows.setdefault(row.learner_id, []).append(row)
+    rows = group_history(learners, loaded.parts.next_item.config.length)
     log = to_log(list(rows.values()), catalogue.outline.row_of)
     bound = loaded.bind(catalogue.catalogue)
     loaded.parts.calibration = fit_calibration(bound, log, np.arange(log.learners)).kept
