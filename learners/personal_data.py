@@ -15,7 +15,8 @@ from learners.models import Assignment, ConceptMastery, LearnerState, MasteryDay
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
-    """Yield (section, rows): the account, sign-ins, groups, enrolments, assignments, progress, memory, mastery and events.
+    """Yield (section, rows): the account, sign-ins, groups, enrolments, attributes, assignments, progress, memory,
+    mastery and events.
 
     Rows are iterators, so that a long history is never in memory at once. Digests of passwords and tokens are
     left out: they are secrets of the sign-in and say nothing of the person.
@@ -45,6 +46,7 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
     yield "groups", read_rows(user.memberships.all(), "group_id", "group__name", "joined_at")
     yield "taught_groups", read_rows(user.taught_groups.all(), "id", "name", "created_at")
     yield "enrolments", read_rows(user.enrolments.all(), "course__slug", "group_id", "created_at")
+    yield "attributes", read_rows(user.attributes.all(), "name", "value")
     rules = Assignment.objects.reaching(user_id)
     yield "assignments", read_rows(rules, "id", "rule", "due", "created_at")
     given = user.given_assignments.all()

@@ -28,7 +28,7 @@ add_perm("learners.lead_group", is_operator | (is_teacher & teaches))
 
 # What the admin asks for. Events and what follows from them are facts: nobody edits them.
 add_perm("learners", is_operator)
-for _model in ("user", "group", "membership", "enrolment", "assignment"):
+for _model in ("user", "group", "membership", "enrolment", "assignment", "learnerattribute"):
     for _action in ("view", "add", "change", "delete"):
         add_perm(f"learners.{_action}_{_model}", is_operator)
 for _model in ("event", "itemprogress", "learnerstate"):

@@ -1,5 +1,5 @@
 """People, groups and what they did, for operators."""
 
-from learners.admin import groups, people, records
+from learners.admin import attributes, groups, people, records
 
-__all__ = ["groups", "people", "records"]
+__all__ = ["attributes", "groups", "people", "records"]

@@ -1,6 +1,7 @@
 """People, their groups, and what they did."""
 
 from learners.models.activity import Assignment, Event, ItemProgress, LearnerState
+from learners.models.attributes import LearnerAttribute
 from learners.models.mastery import ConceptMastery, MasteryDay
 from learners.models.memory import MemoryCard
 from learners.models.people import Enrolment, Group, Membership, User
@@ -13,6 +14,7 @@ __all__ = [
     "Event",
     "Group",
     "ItemProgress",
+    "LearnerAttribute",
     "LearnerState",
     "MasteryDay",
     "Membership",
