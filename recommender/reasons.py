@@ -6,6 +6,7 @@ A reason is stored as `{"code": …, "params": {…}}` and rendered in the reade
 |---|---|---|
 | assigned, pinned | – | a teacher wants it |
 | prerequisite | concept, failing, wrong, events | teaches what a concept builds on that goes wrong |
+| reteaching | concept, events | comes back: an answer on what it teaches went wrong after she had finished it |
 | introduction | concept | comes before the exercises on a concept that is new to her |
 | scaffold | item | teaches what an item needs that she called too hard |
 | exploration | – | drawn at random from the best 50, to learn about it |
@@ -28,6 +29,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 if TYPE_CHECKING:  # it needs numpy, which reading a slate doesn't
+    from recommender.reteaching import Reteaching
     from recommender.standing import Answer, Remedy
 
 Stored = dict[str, Any]
@@ -61,6 +63,17 @@ def from_remedy(remedy: "Remedy", concept_ids: Sequence[int]) -> Stored:
             "failing": concept_ids[remedy.failing],
             "wrong": len(remedy.answers),
             "events": [_describe_answer(answer) for answer in remedy.answers],
+        },
+    }
+
+
+def from_reteaching(again: "Reteaching", concept_ids: Sequence[int]) -> Stored:
+    """`concept_ids` translates the concept index."""
+    return {
+        "code": "reteaching",
+        "params": {
+            "concept": concept_ids[again.concept],
+            "events": [_describe_answer(again.answer)],
         },
     }
 
@@ -258,6 +271,17 @@ def _render_prerequisite(
     return text, evidence
 
 
+def _render_reteaching(
+    params: Mapping[str, Any], titles: Titles
+) -> tuple[str, list[dict[str, Any]]]:
+    told = _concept_evidence(params["concept"], titles)
+    evidence = [one for event in params["events"] for one in _evidence(event, titles)] + told
+    if not told:
+        return _("Worth going over again: an answer went wrong after it"), evidence
+    text = _("Worth going over again: an answer on “%(concept)s” went wrong after it")
+    return text % {"concept": told[0]["title"]}, evidence
+
+
 def _render_introduction(
     params: Mapping[str, Any], titles: Titles
 ) -> tuple[str, list[dict[str, Any]]]:
@@ -302,6 +326,7 @@ _RENDERERS: Final[
     "history": _render_history,
     "success": _render_success,
     "prerequisite": _render_prerequisite,
+    "reteaching": _render_reteaching,
     "introduction": _render_introduction,
     "scaffold": _render_scaffold,
     "syllabus": _render_syllabus,

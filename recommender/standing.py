@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from learners.memory import Memory
 from recommender.difficulty import Difficulty, ListSaid, put_behind, step_back
 from recommender.due import REST, find_completion, find_recall
+from recommender.introductions import Introductions, find_introductions, touch
+from recommender.reteaching import Reteaching, find_reteaching
+from recommender.terms import Term, Without
 
 WRONG_IN_A_ROW: Final = 3
 """So many wrong answers on a concept, without a right one since, and she is failing at it."""
 CONCEPTS_HELPED: Final = 3
-TAUGHT: Final = 0.5
-"""So much of a lesson's typical attention time counts as having met what it teaches, though she didn't finish it."""
 REMEDIES: Final = 2
 """At a time so many failing concepts are helped with, each with so many items: a list of remedies is no list."""
 
@@ -145,15 +146,26 @@ class Standing:
     recall: NDArray[
         np.float64
     ]  # [V] FSRS's probability that she still knows it, NaN = never answered, or not eligible
-    teach_first: NDArray[np.int8]  # [V] 1 introduces a concept, -1 asks about one not introduced
+    teach_first: NDArray[
+        np.int8
+    ]  # [V] 1 introduces a concept or comes back, -1 asks about one not introduced
     declined: NDArray[np.float64]  # [V] 0..1, called too hard, too easy or of no help by her
     scaffold: NDArray[np.float64]  # [V] 0..1, teaches what something too hard needs
+    doubtful: NDArray[np.bool_]  # [C] met by what she did, and not by her own word
+    introductions: Introductions
     remedies: Mapping[int, Remedy] = field(default_factory=dict)  # by row
-    introduces: Mapping[int, int] = field(default_factory=dict)  # concept index by row
+    reteaching: Mapping[int, Reteaching] = field(default_factory=dict)  # by row
     helps: Mapping[int, int] = field(default_factory=dict)  # item that was too hard, by row
 
+    @property
+    def introduces(self) -> Mapping[int, int]:
+        """Concept index by row of what introduces it."""
+        return self.introductions.introduces
 
-def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing:
+
+def assess(
+    outline: Outline, situation: Situation, *, now: datetime, without: Without = ()
+) -> Standing:
     """Work out what a learner may be offered at `now`, what blocks it and what would help her.
 
     Eligible is what is published, in a course she is enrolled in, not banned by a teacher, not known to her, not
@@ -161,17 +173,20 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
 
     Due again: an exercise or quiz, as her memory of it says, else by how often it was answered right (see `due`);
     other items don't become due by time. Whatever teaches a prerequisite of a concept that she is failing at
-    is due as a remedy one day after she completed it, if the last wrong answer came later.
+    is due as a remedy one day after she completed it, if the last wrong answer came later; so is a lesson, if the last answer
+    on what it teaches was wrong and came later (see `reteaching`).
 
     A prerequisite concept is met when she completed (a lesson: finished, an exercise: answered right) or marked as
     known an item that teaches it, or answered right in one of her last three answers on it; and always when nothing
     that she could study teaches it. It isn't met while she is failing at it: when her last three answers on
-    it were wrong.
+    it were wrong. What a version predicts may hold back longer what builds on it: see `readiness`.
 
-    What is taught should come before what is asked, though nothing is blocked by it: see `_find_introductions`. Only
+    What is taught should come before what is asked, though nothing is blocked by it: see `introductions`. Only
     what asks about several concepts, of which one builds on the other, misses what the introduction to each still misses.
 
     What she called too hard or too easy steps back, and what helps with it comes forward: see `difficulty.step_back`.
+
+    `without` are terms that are switched off: nothing is seen of them.
     """
     enrolled = np.isin(outline.course_ids, list(situation.courses))
     offered = outline.published & enrolled & ~outline.mask(situation.banned)
@@ -189,39 +204,56 @@ def assess(outline: Outline, situation: Situation, *, now: datetime) -> Standing
     met = _met(outline, offered, completed | known, answers, failing)
     rows, concepts = outline.needs
     missing = np.bincount(rows, weights=~met[concepts], minlength=outline.rows).astype(np.int64)
+    if Term.PREREQUISITES in without:
+        missing[:] = 0
 
     rested = ~np.isin(outline.item_ids, _completed_within(situation.progress, now - REST))
+    allowed = offered & ~hidden & rested
     remedies = _find_remedies(
         outline,
         situation,
-        allowed=offered & ~hidden & rested,
+        allowed=allowed,
         missing=missing,
         met=met,
-        failing=failing,
+        failing={} if Term.REMEDIES in without else failing,
     )
     remedial = np.zeros(outline.rows, dtype=np.float32)
     for row, remedy in remedies.items():
         remedial[row] = remedy.weigh(gradable=bool(outline.gradable[row]))
+    reteaching = (
+        {}
+        if Term.RETEACHING in without
+        else find_reteaching(outline, situation, answers, allowed=allowed)
+    )
+    due[list(reteaching)] = True
     open_again = completed & (due | (remedial > 0))
     eligible = offered & ~hidden & (~completed | open_again)
     declined, scaffold, helps = step_back(outline, situation, eligible & (missing == 0), now=now)
     declined = np.maximum(declined, put_behind(outline, situation, now=now))
-    teach_first, introduces, missing, declined = _find_introductions(
-        outline, situation, eligible=eligible, missing=missing, known=known, declined=declined
+    introductions = (
+        Introductions()
+        if Term.LESSONS_FIRST in without
+        else find_introductions(
+            outline, situation, eligible=eligible, known=known, declined=declined
+        )
     )
+    teach_first = introductions.teach_first(outline.rows)
+    teach_first[list(reteaching)] = 1
     return Standing(
         eligible=eligible,
-        missing=missing,
+        missing=introductions.pass_on(missing),
         remedial=remedial,
         assigned=outline.mask(situation.assigned),
         pinned=outline.mask(situation.pinned),
         review=open_again,
         recall=find_recall(outline, situation.memories, eligible, now=now),
         teach_first=teach_first,
-        declined=declined,
+        declined=introductions.pass_on(declined),
         scaffold=scaffold,
+        doubtful=met & ~touch(outline, known),
+        introductions=introductions,
         remedies=remedies,
-        introduces=introduces,
+        reteaching=reteaching,
         helps=helps,
     )
 
@@ -254,70 +286,6 @@ def _met(
     met[[concept for concept, last in answers.items() if any(a.right for a in last)]] = True
     met[[concept for concept in failing if can_be_studied[concept]]] = False
     return met
-
-
-def _find_introductions(
-    outline: Outline,
-    situation: Situation,
-    *,
-    eligible: NDArray[np.bool_],
-    missing: NDArray[np.int64],
-    known: NDArray[np.bool_],
-    declined: NDArray[np.float64],
-) -> tuple[NDArray[np.int8], dict[int, int], NDArray[np.int64], NDArray[np.float64]]:
-    """What should come first for each concept new to her: `teach_first`, `introduces`, `missing`, `declined` of her Standing.
-
-    New is a concept of which she has been taught nothing, on which she answered nothing right and of which she marked
-    nothing as known, while both something that teaches it (lesson, video, reading) and something that asks about it are
-    open to her. She has been taught by what she completed, gave half of its typical attention time, or called too easy;
-    to open it is not enough. Introduced it is by the first of what teaches it in the order of the course, of what is not
-    too hard for her if there is any: a reading at the end that goes over many concepts teaches what it would need, lacks
-    nothing, and is no beginning. Where the introduction steps back, what asks about it does, too.
-    """
-    rows, concepts = outline.teaches
-    width = len(outline.concept_ids)
-
-    def touched(items: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.bincount(concepts[items[rows]], minlength=width) > 0
-
-    teaches = ~outline.gradable
-    met = _taught(outline, situation)
-    right = outline.mask(
-        [entry.item for entry in situation.progress if entry.right]
-        + [answer.item for answer in situation.answers if answer.right]
-    )
-    new = touched(eligible & teaches) & touched(eligible & ~teaches) & ~touched(met | right | known)
-    lessons = np.flatnonzero(new[concepts] & (eligible & teaches)[rows])
-    row, concept = rows[lessons], concepts[lessons]
-    order = np.lexsort((row, outline.order[row], declined[row] > 0, concept))
-    _, first = np.unique(concept[order], return_index=True)
-    first = order[first]
-    introduces: dict[int, int] = {}
-    for lesson, introduced in zip(row[first].tolist(), concept[first].tolist(), strict=True):
-        introduces.setdefault(lesson, introduced)
-    asks = new[concepts] & (eligible & ~teaches)[rows]
-    still = np.zeros(width, dtype=np.int64)
-    still[concept[first]] = missing[row[first]]
-    missing = missing.copy()
-    np.maximum.at(missing, rows[asks], still[concepts[asks]])
-    back = np.zeros(width)
-    back[concept[first]] = declined[row[first]]
-    declined = declined.copy()
-    np.maximum.at(declined, rows[asks], back[concepts[asks]])
-    column = np.zeros(outline.rows, dtype=np.int8)
-    column[rows[asks]] = -1
-    column[list(introduces)] = 1
-    return column, introduces, missing, declined
-
-
-def _taught(outline: Outline, situation: Situation) -> NDArray[np.bool_]:
-    """[V] what teaches and has done so, or need not."""
-    found = outline.mask(said.item for said in situation.difficulties if not said.hard)
-    for entry in situation.progress:
-        row = outline.row_of.get(entry.item, 0)
-        long = outline.seconds[row]
-        found[row] |= bool(entry.completed_at or (long and entry.seconds >= TAUGHT * long))
-    return found & ~outline.gradable
 
 
 def _find_remedies(

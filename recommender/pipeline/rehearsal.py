@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from recommender.core.catalogue import Catalogue
 from recommender.pipeline.catalogue import LoadedCatalogue
-from recommender.pipeline.slates import choose_exercises, rank_learner
+from recommender.pipeline.ranking import choose_exercises, rank_learner
 from recommender.services.syllabus import rank_syllabus
 from recommender.standing import Outline, Standing
+from recommender.terms import Without
 
 
 class Rehearsal:
@@ -33,6 +34,7 @@ class Rehearsal:
         success: NDArray[np.float64],
         target: float,
         key: int,
+        without: Without = (),
     ) -> NDArray[np.int64]:
         """Rows of the list, best first, after teachers' rules."""
         found = rank_learner(
@@ -44,6 +46,7 @@ class Rehearsal:
             target=target,
             level=None,
             key=UUID(int=key),
+            without=without,
         )
         return found.items
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recommender.core.ranking import RankingConfig, practice_value, scale_affinity
 from recommender.core.serving import BoundRecommender
 from recommender.pipeline.history import to_log
-from recommender.pipeline.slates import PRACTICE_UNKNOWN
+from recommender.pipeline.ranking import PRACTICE_UNKNOWN
 from recommender.selectors.explored_slots import (
     LoggedSlot,
     count_learners_by_item,

@@ -13,7 +13,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from recommender import reasons
-from recommender.core.ranking import Level, Ranking, RankingConfig, rank
+from recommender.core.ranking import Ranking
 from recommender.core.reweighting import Profile
 from recommender.core.weights import Weights
 from recommender.difficulty import find_level
@@ -25,13 +25,12 @@ from recommender.pipeline.citing import Cited, choose_events, cite_events
 from recommender.pipeline.exploring import describe_exploration
 from recommender.pipeline.history import to_log
 from recommender.pipeline.mastering import Mastering
-from recommender.pipeline.similarity import compare_items
+from recommender.pipeline.ranking import choose_exercises, rank_learner
 from recommender.selectors.situations import Read
 from recommender.services.slates import name_cited_events, read_event_names
 from recommender.services.syllabus import (
-    as_candidates,
+    NOT_IN_SYLLABUS,
     common_reasons,
-    enforce_rules,
     make_syllabus_slate,
 )
 from recommender.standing import Standing, assess
@@ -40,22 +39,12 @@ from recommender.storage import KEPT, pack_contributions, pack_history
 if TYPE_CHECKING:
     from recommender.core.serving import BoundRecommender
 
-PREDICTED: Final = 200
-"""P(correct) is predicted for so many exercises a learner: the best by affinity."""
-
 OWN_WEIGHT: Final = 4.0
 """Of the log-weight of an item, so much is added to the item itself, in the unit of affinity.
 
 The core adds those of topics, formats and alike items. In the replays that it was fitted on nothing is rated twice; here what
 she said of an item is first of all about that item, as long as it is on her list: one "not helpful" costs it half of the
 range of affinity.
-"""
-
-PRACTICE_UNKNOWN: Final = 0.6
-"""What a lesson is worth beside exercises, of which the best is worth 1 (`core.ranking.practice_value`).
-
-On the demo class: at 0.5 a tenth of the first ten are lessons, at 0.6 an eighth, at 0.7 a fifth, and the target of a learner
-who says "too hard" moves the first five alike.
 """
 
 
@@ -93,7 +82,13 @@ def make_slates(
     """
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
     standings = {
-        read.situation.learner: assess(loaded.outline, read.situation, now=now) for read in reads
+        read.situation.learner: assess(
+            loaded.outline,
+            read.situation,
+            now=now,
+            without=() if model is not None and read.history else NOT_IN_SYLLABUS,
+        )
+        for read in reads
     }
     on_progress()
     modelled = [read for read in reads if model is not None and read.history]
@@ -276,69 +271,6 @@ def _list_cited(
         for remedy in standing.remedies.values():
             cited.update(answer.event for answer in remedy.answers)
     return cited
-
-
-def choose_exercises(
-    affinity: NDArray[np.float32], standings: Sequence[Standing], gradable: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """[B, up to 200] eligible exercises, best affinity first, those without missing prerequisites before the others.
-
-    Padded with row 0.
-    """
-    chosen = []
-    for place, standing in enumerate(standings):
-        rows = np.flatnonzero(standing.eligible & gradable)
-        order = np.lexsort((-affinity[place, rows], standing.missing[rows] > 0))
-        chosen.append(rows[order[:PREDICTED]])
-    table = np.zeros((len(standings), max(map(len, chosen), default=0)), dtype=np.int64)
-    for place, rows in enumerate(chosen):
-        table[place, : len(rows)] = rows
-    return table
-
-
-def rank_learner(
-    standing: Standing,
-    loaded: LoadedCatalogue,
-    *,
-    affinity: NDArray[np.float32],
-    reweighting: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
-    success: NDArray[np.float64],
-    target: float,
-    level: Level | None,
-    key: uuid.UUID,
-) -> Ranking:
-    """Rank one learner's candidates; `key` seeds what is drawn, so that it can be drawn again."""
-    outline = loaded.outline
-    # The model learns which item is met next, each item once: of what is due again its affinity says nothing.
-    added: NDArray[np.float64] | None = None
-    if reweighting is not None:
-        core, own = reweighting
-        affinity, added = affinity - core, (core + own).astype(np.float64)
-    first = np.where(standing.review, np.float32(-np.inf), affinity)
-    candidates = as_candidates(
-        outline,
-        standing,
-        place=outline.order,
-        affinity=first,
-        success=success,
-        reweighting=added,
-    )
-    ranking = rank(
-        candidates,
-        config=RankingConfig(epsilon=settings.EXPLORATION_RATE, practice_unknown=PRACTICE_UNKNOWN),
-        target_success=target,
-        rng=np.random.default_rng(key.int),
-        explore=not (candidates.assigned & standing.eligible).any(),
-        similarity=lambda rows: compare_items(loaded.catalogue, rows),
-        level=level,
-    )
-    order = enforce_rules(ranking.items, standing)
-    return Ranking(
-        ranking.items[order],
-        ranking.score[order],
-        {name: values[order] for name, values in ranking.terms.items()},
-        ranking.exploration,
-    )
 
 
 def _make_entries(

@@ -18,9 +18,12 @@ from recommender.selectors.outline import build_outline
 from recommender.selectors.situations import read_situations
 from recommender.services.slates import name_cited_events
 from recommender.standing import Outline, Situation, Standing, assess
+from recommender.terms import Term
 
 TURNS_BACK: Final = 10
 """What a learner has just called too hard or too easy goes back by so many turns of its course."""
+NOT_IN_SYLLABUS: Final = frozenset({Term.RETEACHING})
+"""The order of the courses stays the plain one that versions are compared with."""
 REMEDY_RANK: Final = 3
 """The first remedy stands here at the latest, whatever a teacher assigned."""
 
@@ -37,7 +40,7 @@ def store_first_slate(*, learner_id: int) -> Slate:
         rows = catalogue_rows(course_ids=read.situation.courses)
         concepts = {concept for row in rows for concept in row.concept_ids}
         outline = build_outline(rows, prerequisite_map(concept_ids=concepts))
-        standing = assess(outline, read.situation, now=now)
+        standing = assess(outline, read.situation, now=now, without=NOT_IN_SYLLABUS)
         slate = make_syllabus_slate(
             outline, read.situation, standing, started=bool(read.history), seq=seq, now=now
         )
@@ -100,6 +103,8 @@ def common_reasons(outline: Outline, standing: Standing, row: int) -> list[reaso
         found.append(reasons.from_teacher(pinned=bool(standing.pinned[row])))
     if row in standing.remedies:
         found.append(reasons.from_remedy(standing.remedies[row], outline.concept_ids))
+    elif row in standing.reteaching:
+        found.append(reasons.from_reteaching(standing.reteaching[row], outline.concept_ids))
     elif standing.review[row]:
         found.append(reasons.from_review(tell_recall(standing, row)))
     if row in standing.helps:

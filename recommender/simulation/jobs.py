@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from recommender.core.report import write_json
 from recommender.core.serving import BoundRecommender, Recommender
 from recommender.simulation.classroom import Policy, study
-from recommender.simulation.live import TERMS, Attune, LiveRanking
+from recommender.simulation.live import Attune, LiveRanking
 from recommender.simulation.material import Material, build_material
 from recommender.simulation.outcomes import save_outcome
 from recommender.simulation.policies import Mastery, Oracle, Popularity, Random, Syllabus
 from recommender.simulation.reviewing import ReviewOnly
 from recommender.simulation.training import train_version, warm_up
 from recommender.simulation.world import World
+from recommender.terms import Term
 
 ATTUNE, POPULARITY = "attune", "popularity"
 _PLAIN: dict[str, Callable[[], Policy]] = {
@@ -30,7 +31,7 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
     "review": ReviewOnly,
     "oracle": Oracle,
 }
-WITHOUT = {f"{ATTUNE}-without-{term}": term for term in TERMS}
+WITHOUT = {f"{ATTUNE}-without-{term}": (term,) for term in Term}
 """Attune with one term switched off, by name of the policy."""
 POLICIES = (ATTUNE, POPULARITY, *_PLAIN, *WITHOUT)
 NEEDS_VERSION = (ATTUNE, *WITHOUT)
@@ -120,7 +121,7 @@ class BatchJob:
     def _policy(self, material: Material) -> Policy:
         if self.policy in NEEDS_VERSION:
             bound = _bound(self.folder / "version", self.world.model_dump_json())
-            return Attune(bound, self.live, without=WITHOUT.get(self.policy))
+            return Attune(bound, self.live, without=WITHOUT.get(self.policy, ()))
         if self.policy == POPULARITY:
             return Popularity(_counts(self.folder / "warm-up.json"))
         return _PLAIN[self.policy]()

@@ -6,8 +6,7 @@ caller hands in (`LiveRanking`), so that what is simulated is what runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,12 +21,9 @@ from recommender.simulation.classroom import SHOWN, Room
 from recommender.simulation.record import Record
 from recommender.simulation.reviewing import Memories, moment
 from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess
+from recommender.terms import Term, Without
 
 Ints = NDArray[np.int64]
-
-
-TERMS = ("affinity", "practice", "memory", "prerequisites", "lessons-first", "remedies")
-"""What can be switched off in turn: its input says nothing, the ranking itself stays as it is."""
 
 
 class LiveRanking(Protocol):
@@ -48,8 +44,9 @@ class LiveRanking(Protocol):
         success: NDArray[np.float64],
         target: float,
         key: int,
+        without: Without,
     ) -> Ints:
-        """Rows of the list, best first; `key` seeds what is drawn."""
+        """Rows of the list, best first; `key` seeds what is drawn, `without` is switched off."""
 
     def rank_syllabus(self, standing: Standing, outline: Outline) -> Ints:
         """The same for a learner who has done nothing yet."""
@@ -59,9 +56,9 @@ class Attune:
     """The live ranker with a version that was trained on the world's warm-up."""
 
     def __init__(
-        self, bound: BoundRecommender, ranking: LiveRanking, *, without: str | None = None
+        self, bound: BoundRecommender, ranking: LiveRanking, *, without: Collection[Term] = ()
     ) -> None:
-        """`without` names one of TERMS, which the ranking then sees nothing of."""
+        """`without` are terms that are switched off, as they are for real learners."""
         self.bound, self.ranking, self.without = bound, ranking, without
         self._seen: dict[int, _Seen] = {}
         self._memories = Memories()
@@ -74,18 +71,14 @@ class Attune:
             seen.read(room.record, learner)
             self._memories.read(room.record, learner)
             situation = seen.situation(outline, learner, self._memories.of[learner])
-            standing = assess(outline, situation, now=moment(float(room.day[learner])))
-            standings.append(_blind(standing, self.without))
+            now = moment(float(room.day[learner]))
+            standings.append(assess(outline, situation, now=now, without=self.without))
         if step == 0:
             return _table([self.ranking.rank_syllabus(each, outline) for each in standings])
         log = room.record.to_log(who)
         affinity = self.bound.score(log, now=np.inf).affinity
-        if self.without == "affinity":
-            affinity = np.zeros_like(affinity)
         exercises = self.ranking.choose_exercises(affinity, standings, outline)
         predicted = self.bound.predict_success(log, exercises, now=np.inf)
-        if self.without == "practice":
-            predicted = np.full_like(predicted, np.nan)
         drawn = uniform(room.seed, Stream.EXPLORING, room.traits.ids[who], step)
         lists = []
         for place, standing in enumerate(standings):
@@ -101,22 +94,10 @@ class Attune:
                     success=success,
                     target=Situation.target_success,
                     key=int(drawn[place] * 2**63),
+                    without=self.without,
                 )
             )
         return _table(lists)
-
-
-def _blind(standing: Standing, term: str | None) -> Standing:
-    """The standing without what one term is made of."""
-    if term == "memory":
-        return replace(standing, recall=np.full_like(standing.recall, np.nan))
-    if term == "prerequisites":
-        return replace(standing, missing=np.zeros_like(standing.missing))
-    if term == "lessons-first":
-        return replace(standing, teach_first=np.zeros_like(standing.teach_first), introduces={})
-    if term == "remedies":
-        return replace(standing, remedial=np.zeros_like(standing.remedial), remedies={})
-    return standing
 
 
 class _Seen:

@@ -52,6 +52,10 @@ CASES = [
     (prerequisite(), "Prepares you for “Multiplying”, where 3 answers went wrong"),
     (plain("assigned"), "Your teacher assigned this to you"),
     (plain("pinned"), "Your teacher put this at the top for you"),
+    (
+        plain("reteaching", concept=2, events=[{"event": "e", "item": 1, "at": NOW}]),
+        "Worth going over again: an answer on “Adding” went wrong after it",
+    ),
     (plain("introduction", concept=2), "Teaches “Adding” before its exercises"),
     (plain("scaffold", item=1), "Helps with “Sums”, which was too hard for you"),
     (plain("exploration"), "Something new: we are trying this out"),

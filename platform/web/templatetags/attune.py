@@ -181,6 +181,7 @@ REASON_ICONS = {
     "pinned": "pin",
     "prerequisite": "hint",
     "introduction": "lesson",
+    "reteaching": "refresh",
     "exploration": "compass",
     "review": "refresh",
     "syllabus": "courses",
