@@ -83,7 +83,7 @@ class Candidates:
     assigned: NDArray[np.bool_]  # pinned or assigned by her teacher
     teach_first: NDArray[
         np.int8
-    ]  # 1 introduces a concept, -1 asks about one not introduced, else 0
+    ]  # 1 introduces a concept or comes back to it, -1 asks about one not introduced, else 0
     declined: Floats  # 0..1, by the learner, as too hard or too easy
     scaffold: Floats  # 0..1 where it teaches what an item that was too hard needs
     syllabus: Floats  # position in the course, rising

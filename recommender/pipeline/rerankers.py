@@ -91,8 +91,9 @@ class Popularity:
 class Version:
     """A model version: its affinity and its predicted success after the history of that moment.
 
-    What else made up the utility (rules, prerequisites, remedies, feedback) is as it was stored. Two things are left out:
-    her own weights within the attention, and diversification, which orders a whole list and not what stands in one slot.
+    What else made up the utility (rules, prerequisites, remedies, feedback) is as it was stored; so is what waited because
+    the version that served promised little of a prerequisite. Two things are left out: her own weights within the
+    attention, and diversification, which orders a whole list and not what stands in one slot.
     """
 
     bound: BoundRecommender
