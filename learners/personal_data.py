@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 from knox.models import AuthToken
 
-from learners.models import Assignment, ConceptMastery, LearnerState, MasteryDay, User
+from learners.models import Assignment, ConceptMastery, LearnerState, MasteryDay, MemoryFit, User
 
 
 def export(user_id: int) -> Iterator[tuple[str, Any]]:
@@ -64,6 +64,15 @@ def export(user_id: int) -> Iterator[tuple[str, Any]]:
         read_rows(
             user.memory_cards.all(),
             "item__slug", "stability", "difficulty", "reviewed_at", "due_at", "attempts", "event",
+            "fit",
+        ),
+    )  # fmt: skip
+    yield (
+        "memory_fit",
+        read_rows(
+            MemoryFit.objects.filter(learner=user_id),
+            "revision", "parameters", "used", "reviews", "held_out", "default_log_loss", "log_loss", "gain_low",
+            "gain_high", "fitted_at", "look_again",
         ),
     )  # fmt: skip
     estimate = ("concept__slug", "mean", "low", "high", "answers")

@@ -31,5 +31,8 @@ add_perm("learners", is_operator)
 for _model in ("user", "group", "membership", "enrolment", "assignment", "learnerattribute"):
     for _action in ("view", "add", "change", "delete"):
         add_perm(f"learners.{_action}_{_model}", is_operator)
-for _model in ("event", "itemprogress", "learnerstate"):
+for _model in (
+    *("event", "itemprogress", "learnerstate"),
+    *("memorycard", "memoryfit", "conceptmastery"),
+):
     add_perm(f"learners.view_{_model}", is_operator)

@@ -14,6 +14,9 @@ JUDGE_SECONDS: Final = 300
 HEALTH_SECONDS: Final = 600
 """How often the day's attention, inputs and lists are counted: some hundred milliseconds of a worker each time."""
 
+FIT_SECONDS: Final = 600
+"""How often is asked whose memory is to be fitted, anew or for the first time."""
+
 
 def build_schedule() -> dict[str, dict[str, Any]]:
     """Return Celery's `beat_schedule`. A message expires before the next one, so that none pile up without a worker."""
@@ -22,6 +25,7 @@ def build_schedule() -> dict[str, dict[str, Any]]:
         queue.SWEEP_TRAINING_RUNS: settings.SWEEP_SECONDS,
         queue.JUDGE_REPAIRS: JUDGE_SECONDS,
         queue.MEASURE_HEALTH: HEALTH_SECONDS,
+        queue.FIT_MEMORY: FIT_SECONDS,
         queue.PRUNE: PRUNE_SECONDS,
     }
     return {

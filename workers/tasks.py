@@ -136,6 +136,16 @@ def measure_health() -> None:
     measure_health(now=timezone.now())
 
 
+@shared_task(name=queue.FIT_MEMORY, bind=True, **_RETRY)
+def fit_memory(self: "Task[..., None]") -> None:
+    """Fit the parameters of memory of those learners who have so many reviews, or a quarter more than last time."""
+    from recommender.pipeline.memory_fits import fit_memories
+
+    _fitted, more = fit_memories(now=timezone.now())
+    if more:
+        self.apply_async(queue=queue.GPU, expires=HOUR)
+
+
 @shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)
 def compute_text_vectors() -> None:
     """Encode the texts of items that have no vector yet, in batches that are stored one by one."""

@@ -9,7 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from learners.admin.base import ReadOnly
-from learners.models import ConceptMastery, Event, ItemProgress, LearnerState, MemoryCard
+from learners.models import (
+    ConceptMastery,
+    Event,
+    ItemProgress,
+    LearnerState,
+    MemoryCard,
+    MemoryFit,
+)
 from learners.services.freshness import mark_dirty
 
 
@@ -42,6 +49,28 @@ class MemoryCardAdmin(ReadOnly):
     list_display = ("learner", "item", "stability", "difficulty", "reviewed_at", "due_at")
     list_select_related = ("learner", "item")
     search_fields = ("learner__username__exact", "item__slug__exact")
+    show_full_result_count = False
+
+
+@admin.register(MemoryFit)
+class MemoryFitAdmin(ReadOnly):
+    """Whose memory is computed with parameters of her own, and what they are worth."""
+
+    list_display = (
+        "learner",
+        "used",
+        "reviews",
+        "held_out",
+        "default_log_loss",
+        "log_loss",
+        "gain_low",
+        "gain_high",
+        "fitted_at",
+    )
+    list_filter = ("used",)
+    list_select_related = ("learner",)
+    search_fields = ("learner__username__exact",)
+    ordering = ("-fitted_at",)
     show_full_result_count = False
 
 

@@ -3,7 +3,7 @@
 from learners.models.activity import Assignment, Event, ItemProgress, LearnerState
 from learners.models.attributes import LearnerAttribute
 from learners.models.mastery import ConceptMastery, MasteryDay
-from learners.models.memory import MemoryCard
+from learners.models.memory import MemoryCard, MemoryFit
 from learners.models.people import Enrolment, Group, Membership, User
 from learners.models.sessions import Session
 
@@ -19,6 +19,7 @@ __all__ = [
     "MasteryDay",
     "Membership",
     "MemoryCard",
+    "MemoryFit",
     "Session",
     "User",
 ]

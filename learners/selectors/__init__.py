@@ -3,6 +3,12 @@
 from learners.selectors.history import HistoryRow, group_history, read_history, stream_events
 from learners.selectors.mastery import list_mastery, overview_mastery, read_mastery_days
 from learners.selectors.memory import Memories, read_memories
+from learners.selectors.memory_fits import (
+    list_learners_to_fit,
+    read_fits,
+    read_reviews,
+    sample_learners_with_repeats,
+)
 from learners.selectors.overview import MemberPage, overview_group, page_members
 from learners.selectors.people import find_person
 from learners.selectors.progress import read_activity, read_progress, summarise_progress
@@ -24,6 +30,7 @@ __all__ = [
     "get_studied_item",
     "group_history",
     "list_learner_courses",
+    "list_learners_to_fit",
     "list_mastery",
     "list_offered_courses",
     "list_rules",
@@ -31,10 +38,13 @@ __all__ = [
     "overview_mastery",
     "page_members",
     "read_activity",
+    "read_fits",
     "read_history",
     "read_mastery_days",
     "read_memories",
     "read_progress",
+    "read_reviews",
+    "sample_learners_with_repeats",
     "stream_events",
     "summarise_progress",
 ]

@@ -7,12 +7,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import F
 
 from content.models import Concept, Item
 from learners.mastery import MASTERED, find_level
-from learners.memory import Memory
 from learners.models import ConceptMastery, Group, MasteryDay, MemoryCard
 from learners.models.people import join_names
+from learners.selectors.memory_fits import read_fits
 
 _GROUP = """
 WITH taught AS (
@@ -56,7 +57,7 @@ class DayRow(NamedTuple):
 def list_mastery(
     *, learner_id: int, course_ids: Collection[int], now: datetime
 ) -> list[dict[str, Any]]:
-    """Return how well a learner knows the concepts of these courses that she has answered on; two queries.
+    """Return how well a learner knows the concepts of these courses that she has answered on; three queries.
 
     Weakest first, as `id, slug, title, mean, low, high, level, answers, retrievability, updated_at`: probabilities of a right
     answer, and `retrievability` the mean of what is left, by memory, of the concept's exercises in these courses, None where
@@ -150,8 +151,9 @@ def _recall_by_concept(
 ) -> dict[int, float]:
     cards = MemoryCard.objects.filter(
         learner=learner_id, item__course__in=course_ids, item__concepts__isnull=False
-    ).values_list("item__concepts", *MemoryCard.COLUMNS)
+    )
+    fit = read_fits([learner_id])[learner_id]
     left: dict[int, list[float]] = defaultdict(list)
-    for concept, *card in cards:
-        left[concept].append(Memory(*card).recall(now))
+    for card in cards.annotate(concept=F("item__concepts")):
+        left[card.concept].append(card.as_memory(fit).recall(now))
     return {concept: round(sum(each) / len(each), 4) for concept, each in left.items()}

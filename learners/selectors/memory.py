@@ -10,6 +10,7 @@ from django.db import connection
 from learners.memory import Memory, Review, remember
 from learners.models import Event, MemoryCard
 from learners.selectors.history import HistoryRow
+from learners.selectors.memory_fits import read_fits
 from learners.selectors.progress import ProgressRow
 
 # Each learner's answers in one walk through her history, whatever the number of items.
@@ -46,17 +47,21 @@ def read_memories(
 
     `progress` and the newest `history` of each, oldest first, must be of the same snapshot: where as many answers are
     counted as a card has seen, it holds. Else the new ones are taken from the history, and where these aren't all (one
-    came in late, or there is no card yet), all answers on that item are read. So it is one query where nothing is new,
-    two after an answer, three at most, and none before the first answer.
+    came in late, or there is no card yet), all answers on that item are read. A card that was computed with other
+    parameters than are hers now counts for none. So it is two queries where nothing is new, three after an answer, four
+    at most, and none before the first answer.
     """
     found = {learner: Memories() for learner in learner_ids}
     answered = {row.learner_id for row in progress if row.attempts}
     if not answered:
         return found
+    fits = read_fits(answered)
     cards = MemoryCard.objects.filter(learner__in=answered).order_by()
-    for learner, *card in cards.values_list("learner_id", *MemoryCard.COLUMNS):
-        memory = Memory._make(card)
-        found[learner].by_item[memory.item_id] = memory
+    for learner, revision, *card in cards.values_list("learner_id", "fit", *MemoryCard.COLUMNS):
+        fit = fits[learner]
+        if revision == fit.revision:
+            memory = Memory(*card, fit=fit)
+            found[learner].by_item[memory.item_id] = memory
     behind = {
         (row.learner_id, row.item_id): row.attempts
         for row in progress
@@ -70,7 +75,9 @@ def read_memories(
     for pair, attempts in behind.items():
         learner, item = pair
         before = found[learner].by_item.get(item) if pair in new else None
-        new_one = remember(item, reviews.get(pair, ()), before=before, attempts=attempts)
+        new_one = remember(
+            item, reviews.get(pair, ()), before=before, attempts=attempts, fit=fits[learner]
+        )
         if new_one is not None:
             found[learner].by_item[item] = new_one
             found[learner].changed.append(new_one)

@@ -22,6 +22,7 @@ JUDGE_CANDIDATE: Final = "attune.judge_candidate"
 COMPUTE_TEXT_VECTORS: Final = "attune.compute_text_vectors"
 JUDGE_REPAIRS: Final = "attune.judge_repairs"
 MEASURE_HEALTH: Final = "attune.measure_health"
+FIT_MEMORY: Final = "attune.fit_memory"
 PRUNE: Final = "attune.prune"
 
 QUEUE_OF: Final[dict[str, str]] = {
@@ -33,6 +34,7 @@ QUEUE_OF: Final[dict[str, str]] = {
     COMPUTE_TEXT_VECTORS: GPU,
     JUDGE_REPAIRS: DEFAULT,
     MEASURE_HEALTH: DEFAULT,
+    FIT_MEMORY: GPU,
     PRUNE: DEFAULT,
 }
 

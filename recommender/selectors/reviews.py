@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from content.models import Item
+from learners.memory import Fit
 from learners.models import ItemProgress, MemoryCard
-from learners.selectors import list_learner_courses, list_rules
+from learners.selectors import list_learner_courses, list_rules, read_fits
 from recommender.selectors.ledger import list_hidden
 from recommender.selectors.recommendations import REST
 
@@ -29,7 +30,7 @@ class DueReview:
 def list_due_reviews(
     *, learner_id: int, now: datetime, course_slug: str | None = None
 ) -> list[DueReview]:
-    """Return the exercises due again at `now`, the least remembered first, of one course or of all; four queries.
+    """Return the exercises due again at `now`, the least remembered first, of one course or of all; five queries.
 
     As slates have it: what she got right once, more than a day ago, in courses that she is enrolled in, and neither knows
     for good, has put off nor was banned from by a teacher. What she has answered since her memory was last worked out is
@@ -51,15 +52,16 @@ def list_due_reviews(
     left_out = (
         list_hidden(learner_id=learner_id, now=now) | list_rules([learner_id])[learner_id].banned
     )
+    fit = read_fits([learner_id])[learner_id]
     due = [
-        _describe(card, now)
+        _describe(card, fit, now)
         for card in cards.select_related("item__course")
         if card.item_id not in left_out
     ]
     return sorted(due, key=lambda each: (each.retrievability, each.due_at, each.slug))
 
 
-def _describe(card: MemoryCard, now: datetime) -> DueReview:
+def _describe(card: MemoryCard, fit: Fit, now: datetime) -> DueReview:
     item = card.item
     return DueReview(
         slug=item.slug,
@@ -68,6 +70,6 @@ def _describe(card: MemoryCard, now: datetime) -> DueReview:
         minutes=item.minutes,
         course=item.course.slug,
         course_title=item.course.title,
-        retrievability=card.as_memory().recall(now),
+        retrievability=card.as_memory(fit).recall(now),
         due_at=card.due_at,
     )

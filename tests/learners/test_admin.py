@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = (
     "user", "group", "enrolment", "assignment", "event", "itemprogress", "learnerstate",
+    "memorycard", "memoryfit", "conceptmastery",
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ def test_what_beat_sends() -> None:
         queue.SWEEP_TRAINING_RUNS,
         queue.JUDGE_REPAIRS,
         queue.MEASURE_HEALTH,
+        queue.FIT_MEMORY,
         queue.PRUNE,
     }
     for entry in schedule.values():
