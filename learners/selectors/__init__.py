@@ -10,7 +10,7 @@ from learners.selectors.memory_fits import (
     sample_learners_with_repeats,
 )
 from learners.selectors.overview import MemberPage, overview_group, page_members
-from learners.selectors.people import find_person
+from learners.selectors.people import count_synthetic, find_person
 from learners.selectors.progress import read_activity, read_progress, summarise_progress
 from learners.selectors.rules import LearnerRules, list_rules
 from learners.selectors.studies import (
@@ -25,6 +25,7 @@ __all__ = [
     "LearnerRules",
     "MemberPage",
     "Memories",
+    "count_synthetic",
     "find_person",
     "find_studied_items",
     "get_studied_item",

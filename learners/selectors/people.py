@@ -1,6 +1,6 @@
 """Finding people by what others know of them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from learners.models import User
 
@@ -20,3 +20,8 @@ def find_person(*, username: str = "", email: str = "") -> User | None:
 def find_people(usernames: Iterable[str]) -> dict[str, int]:
     """Return the ids of those of the user names that exist; for data sets, whose names are made by rule."""
     return dict(User.objects.filter(username__in=list(usernames)).values_list("username", "pk"))
+
+
+def count_synthetic(learner_ids: Collection[int]) -> int:
+    """Return how many of these learners are made up, as those of the demo are."""
+    return User.objects.filter(pk__in=learner_ids, synthetic=True).count()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners.memory import DEFAULTS
-from learners.selectors import read_reviews, sample_learners_with_repeats
+from learners.selectors import count_synthetic, read_reviews, sample_learners_with_repeats
 from recommender.core.errors import BadDataError
 from recommender.core.metrics import (
     PooledBootstrap,
@@ -32,7 +32,11 @@ from recommender.pipeline.memory_fit import (
     list_reviews,
     predict,
 )
-from recommender.pipeline.simulated_reviews import SimulatedLearner, simulate_reviews
+from recommender.pipeline.simulated_reviews import (
+    SimulatedLearner,
+    simulate_defaults,
+    simulate_reviews,
+)
 from recommender.simulation.world import World
 
 DEFAULT, CONSTANT, FITTED, SERVED, TRUTH = "defaults", "own share", "fitted", "served", "truth"
@@ -73,9 +77,9 @@ def study_installation(
 ) -> dict[str, Any]:
     """Judge memory on the answers of this installation: of up to `learners` drawn at random, and as many with enough to fit.
 
-    Returns `{"data", "everyone": group, "fitted": group or None}`; a group is `{"learners", "in_use", "reviews", "models":
-    {name: {"metrics": {…}, "diff": {…}, "calibration": […]}}}` with 95% intervals over learners, `diff` paired, minus the
-    defaults. Raises BadDataError where nobody has a review.
+    Returns `{"data", "synthetic": how many of them are made up, "everyone": group, "fitted": group or None}`; a group is
+    `{"learners", "in_use", "reviews", "models": {name: {"metrics": {…}, "diff": {…}, "calibration": […]}}}` with 95%
+    intervals over learners, `diff` paired, minus the defaults. Raises BadDataError where nobody has a review.
     """
     some = sample_learners_with_repeats(least=1, limit=learners, seed=seed)
     many = sample_learners_with_repeats(least=TO_FIT, limit=learners, seed=seed)
@@ -92,27 +96,42 @@ def study_installation(
     fitted = _collect(read(many), fitting=True)
     return {
         "data": "this installation",
+        "synthetic": count_synthetic({*some, *many}),
         "everyone": _report(everyone, seed),
         "fitted": _report(fitted, seed) if fitted.learner else None,
     }
 
 
 def study_simulation(
-    world: World,
+    world: World | None,
     *,
     learners: int,
     seed: int,
     on_learner: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
-    """The same on simulated learners of a world, whose true probabilities stand beside as a model, "truth"."""
+    """The same on simulated learners, whose true probabilities stand beside as a model, "truth".
+
+    They remember as those of the world do; without one, exactly as the defaults say.
+    """
+    people = (
+        simulate_reviews(world, learners=learners, seed=seed)
+        if world
+        else simulate_defaults(learners=learners, seed=seed)
+    )
 
     def read() -> Iterator[SimulatedLearner | History]:
-        for learner in simulate_reviews(world, learners=learners, seed=seed):
+        for learner in people:
             yield learner
             on_learner()
 
     found = _collect(read(), fitting=True)
-    return {"data": f"simulated: {world.name}", "everyone": None, "fitted": _report(found, seed)}
+    name = world.name if world else "the defaults are true"
+    return {
+        "data": f"simulated: {name}",
+        "synthetic": learners,
+        "everyone": None,
+        "fitted": _report(found, seed) if found.learner else None,
+    }
 
 
 def _collect(people: Iterable[SimulatedLearner | History], *, fitting: bool) -> _Collected:

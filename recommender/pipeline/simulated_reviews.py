@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
+from fsrs import Card
 from numpy.typing import NDArray
 
-from learners.memory import Review
+from learners.memory import DEFAULTS, Review, make_scheduler
 from recommender.simulation.chance import Stream, normal, uniform
 from recommender.simulation.memory import RIGHT, WRONG, make_trace
 from recommender.simulation.world import World
@@ -69,6 +70,31 @@ def simulate_reviews(world: World, *, learners: int, seed: int) -> Iterator[Simu
         trace.pass_time(np.ones(learners))
     for learner in range(learners):
         yield _collect(days, learner)
+
+
+def simulate_defaults(*, learners: int, seed: int) -> Iterator[SimulatedLearner]:
+    """Yield learners who forget exactly as the library's defaults say: where nothing is to be gained by a fit.
+
+    Gaps and first answers are those of `simulate_reviews`, without guesses and slips.
+    """
+    scheduler = make_scheduler(DEFAULTS.parameters)
+    for learner in range(learners):
+        history: dict[int, list[Review]] = {}
+        truth: dict[int, list[float]] = {}
+        for exercise in range(EXERCISES):
+            card, day = Card(card_id=exercise), exercise * DAYS // (3 * EXERCISES)
+            answers, chances = history.setdefault(exercise, []), truth.setdefault(exercise, [])
+            while day < DAYS:
+                at = BEGIN + timedelta(days=day)
+                chance = scheduler.get_card_retrievability(card, at) if answers else KNOWN
+                drawn = uniform(seed, Stream.ANSWER, learner, day, exercise)[()]
+                review = Review(learner * 10**6 + exercise * 1000 + day, at, drawn < chance, False)
+                card, _log = scheduler.review_card(card, review.rating, at)
+                answers.append(review)
+                chances.append(chance)
+                gap = LONGEST_GAP ** uniform(seed, Stream.GAP, learner, day, exercise)[()]
+                day += round(gap)
+        yield SimulatedLearner(history, truth)
 
 
 def _collect(

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from learners.memory import DEFAULTS
 from learners.models import Group
 from learners.services.events import NewEvent, record_events
-from recommender.pipeline.memory_fit import cut, list_review_times, list_reviews
+from recommender.pipeline.memory_fit import cut, list_review_times, list_reviews, predict
 from recommender.pipeline.memory_study import TO_FIT
-from recommender.pipeline.simulated_reviews import simulate_reviews
+from recommender.pipeline.simulated_reviews import simulate_defaults, simulate_reviews
 from recommender.simulation.world import SHIPPED, load_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +46,7 @@ def test_on_the_answers_of_this_installation(
     out = tmp_path / "memory.json"
     call_command("evaluate_memory", "--json", str(out))
     (part,) = json.loads(out.read_text())["parts"]
+    assert part["synthetic"] == 0
     everyone = part["everyone"]
     # 38 reviews, of which the newest fifth is looked at: one each on the last four days.
     assert (everyone["learners"], everyone["reviews"]) == (1, 8)
@@ -67,7 +69,7 @@ def test_on_simulated_reviews_beside_the_truth(tmp_path: Path, capsys: Any) -> N
         "--world",
         str(WORLD),
         "--learners",
-        "2",
+        "1",
         "--json",
         str(out),
     )
@@ -77,7 +79,9 @@ def test_on_simulated_reviews_beside_the_truth(tmp_path: Path, capsys: Any) -> N
     assert fitted["learners"] == 1
     assert set(fitted["models"]) == {"own share", "defaults", "fitted", "served", "truth"}
     loss = {name: each["metrics"]["log_loss"]["value"] for name, each in fitted["models"].items()}
-    assert loss["truth"] == min(loss.values())
+    assert max(loss["truth"], loss["fitted"]) < loss["defaults"]
+    assert fitted["in_use"] == 1
+    assert loss["served"] == loss["fitted"]
     assert fitted["models"]["truth"]["metrics"]["ece"]["value"] < 0.1
     assert "| truth |" in capsys.readouterr().out
 
@@ -97,6 +101,15 @@ def test_simulated_answers_come_from_the_probability_that_is_told() -> None:
     (alone,) = simulate_reviews(world, learners=1, seed=1)
     assert alone == learners[0]
     assert next(simulate_reviews(world, learners=1, seed=2)) != alone
+
+
+def test_those_for_whom_the_defaults_are_true_get_the_truth_from_them() -> None:
+    (learner,) = simulate_defaults(learners=1, seed=1)
+    promised = predict(learner.history, DEFAULTS.parameters)
+    told = [learner.truth[item][place] for item, place in list_reviews(learner.history)]
+    assert promised.promised.tolist() == told
+    assert len(told) > TO_FIT
+    assert abs(promised.right.mean() - np.mean(told)) < 0.05
 
 
 def test_what_is_judged_is_newer_than_what_is_fitted_to() -> None:

@@ -29,7 +29,8 @@ class Command(BaseCommand):
             metavar="FILE.json",
             type=Path,
             action="append",
-            help=f"With --simulated: a world whose memory they have; repeatable (default: {', '.join(WORLDS)}).",
+            help=f"With --simulated: a world whose memory they have; repeatable (default: {', '.join(WORLDS)}, and "
+            "learners for whom the defaults are true).",
         )
         parser.add_argument(
             "--learners",
@@ -74,7 +75,8 @@ class Command(BaseCommand):
         from recommender.simulation.world import SHIPPED, load_world
 
         files = options["world"] or [SHIPPED / f"{name}.json" for name in WORLDS]
-        worlds = [load_world(file) for file in files]
+        # By themselves the worlds are joined by learners from whom nothing is to be learned.
+        worlds = [*map(load_world, files), *([] if options["world"] else [None])]
         learners = options["learners"] or 24
         with tqdm(total=learners * len(worlds), unit="learner", dynamic_ncols=True) as bar:
             return [
@@ -88,6 +90,8 @@ class Command(BaseCommand):
         from recommender.pipeline.memory_study import TO_FIT
 
         self.stdout.write(f"# Memory: {part['data']}\n")
+        if part["everyone"] is not None and part["synthetic"]:
+            self.stdout.write(f"{part['synthetic']} of the learners are synthetic.\n")
         if part["everyone"] is not None:
             self.stdout.write("## Everyone who has reviews\n")
             self._print_group(part["everyone"])
