@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly
+from recommender.interval_charts import Moment, draw_band
 from recommender.models.experiments import Experiment
-from recommender.selectors.experiments import list_experiments, measure_progress
+from recommender.selectors.experiments import list_experiments, measure_progress, trace_effect
 from recommender.services.experiments import (
     ATTEMPTS,
     WINDOW,
@@ -92,6 +93,7 @@ class ExperimentAdmin(ReadOnly):
         extra = {**(extra_context or {})}
         if experiment is not None:
             progress = measure_progress(experiment)
+            trace = trace_effect(experiment)
             extra |= {
                 "experiment": experiment,
                 "progress": progress,
@@ -99,6 +101,10 @@ class ExperimentAdmin(ReadOnly):
                     (_("treatment"), name_arm(experiment.treatment), progress.treatment),
                     (_("control"), name_arm(experiment.control), progress.control),
                 ],
+                "trace": trace,
+                "band": draw_band(
+                    [Moment(each.outcomes, each.value, each.low, each.high) for each in trace]
+                ),
                 "answer": experiment.get_state_display(),
                 "attempts": ATTEMPTS,
                 "days": WINDOW.days,

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recommender.admin.base import ReadOnly, format_metric
+from recommender.admin.fairness import describe_fairness, describe_gate
 from recommender.models import ModelVersion
-from recommender.selectors.gate import BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE
+from recommender.selectors.gate import BEHIND, BETTER, NOT_BETTER, NOT_ENOUGH, UNUSABLE
 from recommender.selectors.versions import (
     FEWEST_CASES,
     Compared,
@@ -28,11 +29,17 @@ from recommender.services.activation import activate_version, roll_back
 VERDICTS: Final[dict[str, Any]] = {
     BETTER: _("better"),
     NOT_BETTER: _("not better"),
+    BEHIND: _("a group falls behind"),
     NOT_ENOUGH: _("not enough evidence"),
     UNUSABLE: _("unusable"),
 }
 
 
+RANKERS: Final[dict[str, Any]] = {
+    "active": _("the active version"),
+    "popularity": _("popularity"),
+    "item_knn": _("item-to-item similarity"),
+}
 METRICS: Final[dict[str, Any]] = {
     "cases": _("cases"),
     "ndcg@10": _("NDCG@10: how near the top the next step stood, 1 at best"),
@@ -83,7 +90,7 @@ class ModelVersionAdmin(ReadOnly):
         extra = {**(extra_context or {})}
         if version is not None:
             gate = [
-                {"name": name, **found["ndcg@10"]}
+                {"name": RANKERS.get(name, name), **found["ndcg@10"]}
                 for name, found in version.gate.get("diff", {}).items()
             ]
             comparison = compare_with_active(version)
@@ -98,6 +105,8 @@ class ModelVersionAdmin(ReadOnly):
                 "compared": any(row.active is not None for row in comparison),
                 "gate_rows": gate,
                 "verdict": label_verdict(version),
+                **describe_gate(version.gate),
+                **describe_fairness(version),
             }
         return super().change_view(request, object_id, form_url, extra)
 

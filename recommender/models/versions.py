@@ -22,6 +22,12 @@ class ModelVersion(models.Model):
         blank=True,
         help_text=_("What attention, inputs and lists looked like when it was trained, as counts."),
     )
+    fairness = models.JSONField(
+        _("fairness"),
+        default=dict,
+        blank=True,
+        help_text=_("How it serves parts of the learners, on what its run held out."),
+    )
     gate = models.JSONField(
         _("gate"), default=dict, blank=True, help_text=_("What the activation gate found.")
     )

@@ -2,8 +2,9 @@
 
 Judged on events that neither the candidate nor the active version was trained on: each item that a learner met for the
 first time since, with everything before it as context. Better means that the paired 95% interval of the difference in
-NDCG@10 lies above zero, against the active version and against each simple ranker. Targets that were met through an
-exploration slot are counted apart as well, because the active version chose what else was shown.
+NDCG@10 lies above zero, against the active version and against each simple ranker, and that no part of the learners (a
+class, a third by pace, those of a declared value) is shown to lose more than a margin against the active version. Targets
+that were met through an exploration slot are counted apart as well, because the active version chose what else was shown.
 """
 
 import logging
@@ -21,9 +22,11 @@ from numpy.typing import NDArray
 
 from recommender.core import metrics
 from recommender.core.errors import ArtefactError
-from recommender.core.evaluation import Cases, cases_at, rank_cases
+from recommender.core.evaluation import Cases, cases_at, per_learner, rank_cases
 from recommender.core.events import EventLog
+from recommender.core.falling_behind import compare_parts, list_behind
 from recommender.core.features import arrived_in_order, first_meeting, select_events
+from recommender.core.learner_parts import find_pace
 from recommender.core.scoring import scorer
 from recommender.core.serving import Recommender
 from recommender.models import ModelVersion
@@ -31,9 +34,11 @@ from recommender.pipeline.artefacts import UnavailableArtefact, load_version
 from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.comparison import compare, fit_simple_rankers
 from recommender.pipeline.export import export_events
+from recommender.pipeline.fairness import list_dimensions, shorten
 from recommender.pipeline.heartbeat import Heartbeat, hold_lease
 from recommender.pipeline.workfolders import scratch_folder
 from recommender.selectors.gate import (
+    BEHIND,
     BETTER,
     NOT_BETTER,
     NOT_ENOUGH,
@@ -56,6 +61,7 @@ ACTIVE: Final = "active"
 @dataclass(frozen=True)
 class _Evidence:
     log: EventLog
+    people: NDArray[np.int64]  # [N] the learners' keys
     cases: Cases
     explored: NDArray[np.bool_]  # [C]
     before: NDArray[np.bool_]  # [E] received within the data windows
@@ -142,8 +148,14 @@ def _judge(
         ranks[name] = rank_cases(score, evidence.log, evidence.cases, evidence.candidates)
     found = compare(ranks, ours=CANDIDATE, learner=evidence.cases.learner)
     better = all(diff["ndcg@10"]["low"] > 0 for diff in found["diff"].values())
+    verdict = BETTER if better else NOT_BETTER
+    if ACTIVE in ranks:
+        check()
+        found["parts"] = _compare_parts(ranks, evidence)
+        if better and list_behind(found["parts"]):
+            verdict = BEHIND
     found |= {
-        "verdict": BETTER if better else NOT_BETTER,
+        "verdict": verdict,
         "cases": count,
         "learners": len(np.unique(evidence.cases.learner)),
         "explored": _explored(ranks, evidence.explored),
@@ -155,7 +167,7 @@ def _collect(
     since: datetime, folder: Path, *, encoder: str, check: Callable[[], None]
 ) -> _Evidence:
     loaded = load_catalogue(encoder=encoder)
-    log = export_events(
+    log, people = export_events(
         folder, catalogue=loaded.catalogue, until=timezone.now(), on_page=lambda _done: check()
     )
     log = select_events(log, arrived_in_order(log))
@@ -169,6 +181,7 @@ def _collect(
     newest = np.sort(targets[np.argsort(log.received[targets], kind="stable")[-MAX_CASES:]])
     return _Evidence(
         log=log,
+        people=people,
         cases=cases_at(log, newest),
         explored=np.asarray(log.explored[newest]),
         before=np.asarray(log.received <= cut),
@@ -179,6 +192,19 @@ def _collect(
 def _score(recommender: Recommender, evidence: _Evidence) -> Any:
     catalogue = load_catalogue(encoder=recommender.manifest.encoder).catalogue
     return scorer(recommender.bind(catalogue), evidence.log)
+
+
+def _compare_parts(ranks: dict[str, NDArray[np.float64]], evidence: _Evidence) -> dict[str, Any]:
+    """The candidate beside the active version within each part of the learners who have cases."""
+    learner = evidence.cases.learner
+    members = np.unique(learner)
+    ours, theirs = (per_learner(metrics.ndcg(ranks[name]), learner) for name in (CANDIDATE, ACTIVE))
+    # What she did since is what both are judged on.
+    pace = find_pace(evidence.log, evidence.before)
+    dimensions = list_dimensions(evidence.people, members=members, pace=pace)
+    margin = settings.ACTIVATION_GATE_MARGIN
+    found: dict[str, Any] = shorten(compare_parts(members, ours, theirs, dimensions, margin=margin))
+    return found
 
 
 def _explored(

@@ -21,6 +21,7 @@ from recommender.core.artefact import WEIGHTS, read_manifest
 from recommender.core.config import TrainConfig
 from recommender.core.errors import ArtefactError, BadDataError, Cancelled, CoreError
 from recommender.core.progress import Progress
+from recommender.core.split import Split, hold_out
 from recommender.core.training import TrainResult, train
 from recommender.models import TrainingRun
 from recommender.phases import LABELS
@@ -41,6 +42,7 @@ from recommender.pipeline.checkpoints import (
     read_history,
 )
 from recommender.pipeline.export import export_events
+from recommender.pipeline.fairness import report_fairness
 from recommender.pipeline.gate import judge_candidate
 from recommender.pipeline.health import describe_training
 from recommender.pipeline.lease import Hold
@@ -134,14 +136,15 @@ class _Work:
         self._phase("export")
         assert self.run.data_until is not None  # noqa: S101  every claimed run has one
         count_norms(until=self.run.data_until)
-        log = export_events(
+        log, people = export_events(
             self.folder / "log",
             catalogue=catalogue,
             until=self.run.data_until,
             on_page=lambda _done: self._stop_if_asked(),
         )
         parent, start = self._start()
-        result = self._train(log, catalogue, start)
+        split = hold_out(log, self._config())
+        result = self._train(log, catalogue, start, split)
         self._phase("storing")
         refit_version(
             result.artefact,
@@ -153,7 +156,22 @@ class _Work:
             device=settings.DEVICE,
             should_stop=self.hold.should_stop,
         )
-        reference = self._describe(result.artefact)
+        reference = self._add(
+            "reference of the training window",
+            lambda: describe_training(result.artefact, device=settings.DEVICE),
+        )
+        fairness = self._add(
+            "report of fairness",
+            lambda: report_fairness(
+                result.artefact,
+                split=split,
+                people=people,
+                catalogue=catalogue,
+                config=self._config(),
+                device=settings.DEVICE,
+                check=self._stop_if_asked,
+            ),
+        )
         manifest = read_manifest(result.artefact)
         described = json.loads(manifest.model_dump_json())  # without NaN, which jsonb refuses
         name = f"run{self.run.pk}-{uuid.uuid4().hex[:12]}"
@@ -165,37 +183,36 @@ class _Work:
             metrics=described["metrics"],
             parent_id=parent,
             reference=reference,
+            fairness=fairness,
         )
 
-    def _describe(self, artefact: Path) -> dict[str, Any]:
-        """What drift of the version will be measured from; a version is worth having without it, too."""
+    def _add(self, name: str, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is told of a version beside its metrics; a version is worth having without it, too."""
         self._stop_if_asked()
         try:
-            return describe_training(artefact, device=settings.DEVICE)
-        except (OperationalError, InterfaceError):
+            return describe()
+        except (OperationalError, InterfaceError, _Stopped):
             raise
         except Exception:
-            logger.exception("no reference of the training window")
+            logger.exception("a version without its %s", name)
             return {}
 
-    def _train(self, log: Any, catalogue: Any, start: Path | None) -> TrainResult:
-        config = TrainConfig(
-            minutes=self._minutes(),
-            seed=self._seed(),
-            calibrate=True,
-        )
+    def _config(self) -> TrainConfig:
+        return TrainConfig(minutes=self._minutes(), seed=self._seed(), calibrate=True)
 
+    def _train(self, log: Any, catalogue: Any, start: Path | None, split: Split) -> TrainResult:
         def attempt() -> TrainResult:
             return train(
                 log,
                 catalogue,
-                config=config,
+                config=self._config(),
                 out=self.folder / "version",
                 checkpoint=self.checkpoint,
                 start_from=start,
                 on_progress=self._follow,
                 should_stop=self.hold.should_stop,
                 device=settings.DEVICE,
+                split=split,
             )
 
         resumed = self.checkpoint.exists()

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
 
 from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, TextField, Value, When
 from django.db.models.functions import Coalesce
@@ -13,6 +14,8 @@ from recommender.selectors.versions import HEAVY
 
 SYLLABUS: Final = 0
 """Stands for the order of the courses where numbers of versions are compared."""
+TRACED: Final = 24
+"""Moments that a chart of the effect shows, at most."""
 
 
 def find_running() -> Experiment | None:
@@ -94,6 +97,45 @@ def measure_progress(experiment: Experiment) -> Progress:
         joined_p=sample_ratio(treatment.joined, control.joined, experiment.share),
         measured_p=sample_ratio(treatment.measured, control.measured, experiment.share),
     )
+
+
+class Effect(NamedTuple):
+    """What was known of the effect after so many outcomes, in right answers an exercise."""
+
+    outcomes: int
+    at: datetime
+    value: float
+    low: float
+    high: float
+
+
+def trace_effect(experiment: Experiment, *, points: int = TRACED) -> list[Effect]:
+    """Return how the effect went as outcomes came in, up to the answer: at most `points` moments, the last one included.
+
+    The interval holds at all of them at once: it is that of `core.repair_trial.judge`, by which the answer was given. Moments
+    before both arms have an outcome are left out.
+    """
+    from recommender.core.repair_trial import judge
+
+    rows = experiment.members.exclude(outcome=None).order_by("settled_at", "pk")
+    if experiment.decided_at is not None:
+        rows = rows.filter(settled_at__lte=experiment.decided_at)
+    told = cast(
+        "list[tuple[bool, float, datetime]]",
+        list(rows.values_list("treated", "outcome", "settled_at")[: experiment.horizon]),
+    )
+    counts = sorted({-(-len(told) * step // points) for step in range(1, points + 1)} - {0})
+    found = []
+    for count in counts:
+        outcomes = [(arm, outcome) for arm, outcome, _at in told[:count]]
+        if len({arm for arm, _outcome in outcomes}) < 2:
+            continue
+        effect = judge(outcomes, horizon=experiment.horizon).effect
+        # Outcomes are halved differences to what is usual.
+        found.append(
+            Effect(count, told[count - 1][2], 2 * effect.value, 2 * effect.low, 2 * effect.high)
+        )
+    return found
 
 
 def list_experiments() -> "QuerySet[Experiment]":

@@ -9,6 +9,8 @@ from recommender.selectors.versions import get_active_version, list_candidates
 
 BETTER: Final = "better"
 NOT_BETTER: Final = "not better"
+BEHIND: Final = "a group falls behind"
+"""Better on the whole, and worse than the active version for a part of the learners."""
 NOT_ENOUGH: Final = "not enough evidence"
 UNUSABLE: Final = "unusable"
 

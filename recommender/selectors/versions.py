@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from recommender.models import Activation, ModelVersion
 
-HEAVY: Final = ("manifest", "reference", "metrics", "gate")
+HEAVY: Final = ("manifest", "reference", "metrics", "fairness", "gate")
 """Columns of a version that may be large; lists go without them."""
 FEWEST_CASES: Final = 100
 """Of fewer cases the means say too little to set two versions side by side."""
@@ -52,7 +52,7 @@ def list_fallbacks(*, limit: int = 3) -> list[ModelVersion]:
 def list_versions() -> QuerySet[ModelVersion]:
     """All versions, newest first, without manifests and curves, which may be large: `.defer(None)` brings them."""
     versions = ModelVersion.objects.select_related("run").order_by("-pk")
-    return versions.defer("manifest", "reference", "run__history", "run__options")
+    return versions.defer("manifest", "reference", "fairness", "run__history", "run__options")
 
 
 class Compared(NamedTuple):
@@ -72,7 +72,7 @@ class Compared(NamedTuple):
 
 def compare_with_active(version: ModelVersion) -> list[Compared]:
     """Every metric that either of them has; each was measured on what its own run held out."""
-    versions = ModelVersion.objects.defer("manifest", "reference", "gate")
+    versions = ModelVersion.objects.defer("manifest", "reference", "fairness", "gate")
     active = versions.filter(is_active=True).exclude(pk=version.pk).first()
     theirs = active.metrics if active else {}
     names = sorted({*version.metrics, *theirs})

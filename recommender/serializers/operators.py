@@ -127,10 +127,14 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
 
 class ModelVersionDetailSerializer(ModelVersionSerializer):
-    """A version with its manifest."""
+    """A version with its manifest and its report of fairness."""
 
     manifest = serializers.DictField(read_only=True)
+    fairness = serializers.DictField(
+        read_only=True,
+        help_text=_("How it serves parts of the learners, on what its run held out."),
+    )
 
     class Meta(ModelVersionSerializer.Meta):
-        fields = [*ModelVersionSerializer.Meta.fields, "artefact", "manifest"]
+        fields = [*ModelVersionSerializer.Meta.fields, "artefact", "manifest", "fairness"]
         read_only_fields = fields

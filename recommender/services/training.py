@@ -35,6 +35,7 @@ class Produced:
     metrics: dict[str, Any]
     parent_id: int | None
     reference: dict[str, Any] = field(default_factory=dict)
+    fairness: dict[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -146,6 +147,7 @@ def finish_training(*, run_id: int, worker: str, produced: Produced) -> ModelVer
         metrics=produced.metrics,
         parent_id=produced.parent_id,
         reference=produced.reference,
+        fairness=produced.fairness,
         data_until=run.data_until,
     )
     _close(run_id, worker, status=Status.SUCCEEDED, version=version)

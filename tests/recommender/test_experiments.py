@@ -17,7 +17,7 @@ from learners.services.events import NewEvent, record_events
 from learners.services.groups import add_learner
 from recommender.models import Experiment, ExperimentMember, ModelVersion, Slate
 from recommender.registrations import _export
-from recommender.selectors.experiments import measure_progress
+from recommender.selectors.experiments import measure_progress, trace_effect
 from recommender.selectors.freshness import find_outdated, forget_outdated
 from recommender.services.experiments import (
     ATTEMPTS,
@@ -267,6 +267,30 @@ def test_no_difference_is_an_answer_too_and_an_end_that_was_set_is_kept(
     assert (experiment.running, experiment.ended_at) == (False, end)
 
 
+def test_how_the_effect_went_ends_at_the_answer(
+    make_version: Callable[[int], ModelVersion],
+) -> None:
+    experiment = start_experiment(name="one", treatment=make_version(1), control=None)
+    assert trace_effect(experiment) == []
+    _settle(experiment, treated=300, control=300, better=0.4)
+    # As they come in mixed, and not one arm after the other.
+    for number, member in enumerate(experiment.members.order_by("treated", "pk")):
+        member.settled_at = member.joined_at + timedelta(seconds=3600 + number % 300)
+        member.save()
+    judge_experiments(now=timezone.now())
+    experiment.refresh_from_db()
+    trace = trace_effect(experiment, points=10)
+    assert [each.outcomes for each in trace] == list(range(60, 601, 60))
+    last = trace[-1]
+    stored = (experiment.effect, experiment.low, experiment.high)
+    assert (last.value, last.low, last.high) == pytest.approx(stored)
+    widths = [each.high - each.low for each in trace]
+    assert widths == sorted(widths, reverse=True)
+    # What came after the answer is not in it.
+    ExperimentMember.objects.filter(treated=True).update(settled_at=timezone.now())
+    assert all(each.outcomes <= 300 for each in trace_effect(experiment))
+
+
 def test_operators_begin_read_and_end_one(
     olga: User, make_version: Callable[[int], ModelVersion], settings: Any
 ) -> None:
@@ -287,12 +311,15 @@ def test_operators_begin_read_and_end_one(
     assert "Nothing has been measured yet." in page
     assert "The order of the courses" in page
     assert "not as large as they should be" not in page
+    assert "Effect as outcomes came in" not in page
 
     _settle(experiment, treated=60, control=140, better=0.1)
     judge_experiments(now=timezone.now())
     page = operator.get(f"{pages}{experiment.pk}/change/").content.decode()
     assert "not as large as they should be" in page
     assert "the interval, which holds however often one looks" in page
+    assert "Effect as outcomes came in" in page and "After 200 outcomes the effect is" in page
+    assert page.count("<polygon") == 1
     assert operator.post(f"{pages}{experiment.pk}/end/").status_code == 302
     experiment.refresh_from_db()
     assert not experiment.running

@@ -28,6 +28,10 @@ MEGABYTES = 60
 
 
 def export(folder: Path) -> Any:
+    return export_with_people(folder).log
+
+
+def export_with_people(folder: Path) -> Any:
     from recommender.pipeline.catalogue import load_catalogue
     from recommender.pipeline.export import export_events
 
@@ -66,7 +70,9 @@ def test_every_event_but_impressions_is_in_it_in_order(
 def test_an_erased_person_is_not_in_it(algebra: Any, tmp_path: Path) -> None:
     people = make_class(algebra, learners=3)
     erase_person(person=people[1])
-    assert export(tmp_path / "log").learners == 2
+    found = export_with_people(tmp_path / "log")
+    assert found.log.learners == 2
+    assert found.learners.tolist() == [people[0].pk, people[2].pk]
 
 
 def test_what_was_met_through_exploration_is_marked_from_then_on(
@@ -104,7 +110,7 @@ from recommender.pipeline.catalogue import load_catalogue
 from recommender.pipeline.export import export_events
 catalogue = load_catalogue().catalogue
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-log = export_events(Path(sys.argv[1]), catalogue=catalogue, until=timezone.now())
+log = export_events(Path(sys.argv[1]), catalogue=catalogue, until=timezone.now()).log
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"events": len(log), "learners": log.learners, "megabytes": (after - before) / 1024}))
 """

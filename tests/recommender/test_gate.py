@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from content.models import Course, Item
-from learners.models import Event, User
+from learners.models import Event, Group, Membership, User
 from recommender.models import Activation, ModelVersion
 from recommender.pipeline.gate import judge_candidate
 from recommender.selectors.gate import find_candidate_to_judge, name_lease
@@ -50,15 +50,19 @@ def tracks(db: None) -> SimpleNamespace:
     return SimpleNamespace(course=course, items=items)
 
 
-def walk(tracks: Any, *, name: str, learners: int) -> None:
-    """Learners walk along their tracks just now."""
+def walk(tracks: Any, *, name: str, learners: int, across: bool = False) -> list[User]:
+    """Learners walk along their tracks just now, or take one step of each track before the next."""
     people = User.objects.bulk_create(
         [User(username=f"{name}{number}", password="!") for number in range(learners)]
     )
     now = timezone.now()
     events = []
     for number, person in enumerate(people):
-        for place, item in enumerate(tracks.items[number % TRACKS]):
+        way = tracks.items[number % TRACKS]
+        if across:
+            first = TRACKS * (number % (STEPS - 1))
+            way = [track[step] for step in range(STEPS) for track in tracks.items][first:][:STEPS]
+        for place, item in enumerate(way):
             events.append(
                 Event(
                     actor=person,
@@ -70,6 +74,7 @@ def walk(tracks: Any, *, name: str, learners: int) -> None:
                 )
             )
     Event.objects.bulk_create(events)
+    return people
 
 
 def test_without_newer_events_a_candidate_waits(tracks: Any) -> None:
@@ -123,6 +128,42 @@ def test_a_candidate_that_is_no_better_than_the_active_version_waits(
     assert found["against"] == first.pk
     first.refresh_from_db()
     assert first.is_active
+
+
+def test_a_candidate_that_a_class_would_lose_by_waits_though_it_is_better_on_the_whole(
+    tracks: Any, settings: Any
+) -> None:
+    """The active version knows those who walk across the tracks, and the candidate only the many who walk along them."""
+    early = walk(tracks, name="early", learners=60, across=True)
+    active = train_version(minutes=0.3)
+    activate_version(version=active)
+    Event.objects.filter(actor__in=early).delete()
+    walk(tracks, name="past", learners=60)
+    version = train_version(minutes=0.4)
+    along = walk(tracks, name="along", learners=80)
+    across = walk(tracks, name="across", learners=16, across=True)
+    for name, people in (("7a", along), ("7b", across)):
+        group = Group.objects.create(name=name)
+        Membership.objects.bulk_create([Membership(group=group, learner=one) for one in people])
+
+    found = judge_candidate(version=version)
+
+    assert found is not None and found["verdict"] == "a group falls behind", found
+    assert all(diff["ndcg@10"]["low"] > 0 for diff in found["diff"].values())
+    assert found["parts"]["worst"]["name"] == "7b"
+    (by_group,) = (one for one in found["parts"]["dimensions"] if one["kind"] == "group")
+    parts = {part["name"]: part for part in by_group["parts"]}
+    assert parts["7b"]["behind"] and parts["7b"]["high"] < -0.02
+    assert parts["7a"]["low"] > 0 and not parts["7a"]["behind"]
+    assert (parts["7a"]["learners"], parts["7b"]["learners"]) == (80, 16)
+    version.refresh_from_db()
+    assert not version.is_active and version.gate["verdict"] == found["verdict"]
+    # Whoever accepts that much lets it pass.
+    settings.ACTIVATION_GATE_MARGIN = 1.0
+    again = judge_candidate(version=version)
+    assert again is not None and again["verdict"] == "better"
+    version.refresh_from_db()
+    assert version.is_active
 
 
 def test_events_within_a_data_window_are_no_evidence(tracks: Any) -> None:

@@ -289,7 +289,7 @@ def test_the_gate_s_verdict_is_shown(operator: Client, tmp_path: Path) -> None:
     version = make_version(tmp_path, gate=gate)
     page = operator.get(f"{VERSIONS}{version.pk}/change/").content.decode()
     assert "not better" in page and "612" in page and "-0.010" in page
-    assert ">popularity</th>" in page
+    assert ">Popularity</th>" in page
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from recommender.core.studies import (
     ablation,
     calibration,
     cold_start,
+    fairness,
     faithfulness,
     policy_value,
     quantisation,
@@ -34,6 +35,7 @@ STUDIES = {
     "speed": (speed.run, "what scoring costs, up to a million items"),
     "quantisation": (quantisation.run, "what int8 weights and fewer heads would cost and gain"),
     "calibration": (calibration.run, "attention gone wrong: who notices, and what repairs it"),
+    "fairness": (fairness.run, "predicted success by parts of the learners: whom it misjudges"),
     "faithfulness": (faithfulness.run, "whether the events that reasons name are those that count"),
     "ablation": (ablation.run, "what each part is worth, on validation"),
 }
