@@ -4,6 +4,7 @@ from learners.selectors.history import HistoryRow, group_history, read_history, 
 from learners.selectors.mastery import list_mastery, overview_mastery, read_mastery_days
 from learners.selectors.memory import Memories, read_memories
 from learners.selectors.memory_fits import (
+    is_to_be_fitted,
     list_learners_to_fit,
     read_fits,
     read_reviews,
@@ -30,6 +31,7 @@ __all__ = [
     "find_studied_items",
     "get_studied_item",
     "group_history",
+    "is_to_be_fitted",
     "list_learner_courses",
     "list_learners_to_fit",
     "list_mastery",

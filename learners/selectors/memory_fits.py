@@ -59,6 +59,11 @@ def list_learners_to_fit(*, least: int, now: datetime) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def is_to_be_fitted(*, learner_id: int, repeated: int) -> bool:
+    """Tell whether a learner of so many repeated answers has never been looked at, or not since she had as many."""
+    return not MemoryFit.objects.filter(learner=learner_id, look_again__gt=repeated).exists()
+
+
 def sample_learners_with_repeats(*, least: int, limit: int, seed: int) -> list[int]:
     """Return up to `limit` learners with `least` repeated answers, drawn at random but the same for the same seed."""
     with connection.cursor() as cursor:

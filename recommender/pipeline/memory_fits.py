@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from learners.selectors import list_learners_to_fit, read_reviews
+from learners.selectors import is_to_be_fitted, list_learners_to_fit, read_reviews
 from learners.services.memory import put_off_fit, store_fit
 from recommender.pipeline.heartbeat import hold_lease
 from recommender.pipeline.memory_fit import NEEDED, History, fit_and_judge, list_review_times
@@ -54,7 +54,8 @@ def fit_memories(*, now: datetime, seconds: float = SECONDS) -> tuple[int, bool]
 def fit_memory(*, learner_id: int, now: datetime) -> bool:
     """Fit one learner's parameters and keep them, in use where they beat the defaults on her newest reviews.
 
-    False where she has too few reviews, the fit failed, another worker is at it, or she is gone meanwhile. Raises LostLease.
+    False where she has too few reviews, the fit failed, another worker is at it or has just done it, or she is gone
+    meanwhile. Raises LostLease.
     """
     name = f"memory-{learner_id}"
     with hold_lease(name) as held:
@@ -63,6 +64,8 @@ def fit_memory(*, learner_id: int, now: datetime) -> bool:
         owner, heartbeat = held
         history = read_reviews(learner_id=learner_id)
         repeated = _count_repeated(history)
+        if not is_to_be_fitted(learner_id=learner_id, repeated=repeated):
+            return False
         found = fit_and_judge(history, on_step=heartbeat.check)
         with transaction.atomic():
             require_lease(name=name, owner=owner)

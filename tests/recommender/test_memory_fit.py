@@ -123,11 +123,16 @@ def test_from_so_many_reviews_on_a_learner_has_parameters_of_her_own(
         expected.difficulty,
         expected.due,
     )
-    # Asked again nothing happens, until her repeated answers have grown by a quarter.
+    # Asked again nothing happens, until her repeated answers have grown by a quarter; by a second message neither.
     tasks.fit_memory()
+    assert not fit_memory(learner_id=alice.pk, now=timezone.now())
     fit.refresh_from_db()
     assert fit.revision == 1
     assert fit.look_again == EXERCISES * (ROUNDS - 1) * 5 / 4
+    answer(alice, exercises, rounds=ROUNDS // 4, share=0.5)
+    assert list_learners_to_fit(least=NEEDED, now=timezone.now()) == []
+    answer(alice, exercises, rounds=1, share=0.5)
+    assert list_learners_to_fit(least=NEEDED, now=timezone.now()) == [alice.pk]
 
 
 def test_what_is_no_better_than_the_defaults_is_kept_but_not_used(
