@@ -69,13 +69,16 @@ def statistics(alpha: Tensor, seen: Histories) -> Tensor:
     recent = (behind < (n / RECENT).ceil()[:, None]) & batch.mask
     rows = torch.arange(len(alpha), device=alpha.device)
     lack = (n + 1).log()[:, None] - entropy(alpha)
+    masses = (
+        mass.amax(-1),
+        alpha[..., 0],
+        mass[..., 0],
+        alpha[rows, :, batch.length],
+        (mass * recent[:, None]).sum(-1),
+    )
     per_head = (
         lack.clamp(min=LEAST).log(),
-        _odds(mass.amax(-1)),
-        _odds(alpha[..., 0]),
-        _odds(mass[..., 0]),
-        _odds(alpha[rows, :, batch.length]),
-        _odds((mass * recent[:, None]).sum(-1)),
+        _odds(torch.cat(masses, 1)),
         (mass * (behind / n[:, None])[:, None]).sum(-1) / mass.sum(-1).clamp(min=LEAST),
     )
     mean = alpha.mean(1)  # [B, L + 1]
@@ -89,7 +92,7 @@ def statistics(alpha: Tensor, seen: Histories) -> Tensor:
         (share * seen.usual).sum(1),
         bursts.unfold(1, RUN, 1).mean(-1).amax(1),
     )
-    return torch.stack([*(column for found in per_head for column in found.unbind(1)), *joint], 1)
+    return torch.cat([*per_head, torch.stack(joint, 1)], 1)
 
 
 @torch.inference_mode()

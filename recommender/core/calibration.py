@@ -7,7 +7,8 @@ its way to the scores: statistics, verdict and repair cost no second pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -94,10 +95,19 @@ class Calibration(nn.Module):
         return own.eval().requires_grad_(False)
 
 
+@dataclass(frozen=True)
+class Treatment:
+    """What is done about anomalies."""
+
+    how: str  # one of REPAIRS
+    who: NDArray[np.bool_]  # [N] which of the learners are repaired if they are anomalous
+
+
 class Watcher:
     """Looks at the attention of all learners of one log while they are scored.
 
-    `repaired` [N] says for whom an anomaly is repaired, `how`; nobody, where it is None.
+    `treat` says what is done about anomalies; nothing, where it gives None. It is asked once, and only
+    where somebody is anomalous, so that the healthy do not wait for what is looked up there.
     """
 
     def __init__(
@@ -106,18 +116,19 @@ class Watcher:
         bound: BoundRecommender,
         learners: int,
         *,
-        how: str = AVERAGE,
-        repaired: NDArray[np.bool_] | None = None,
+        treat: Callable[[], Treatment | None] = lambda: None,
         usual: Tensor | None = None,
     ) -> None:
         self.calibration, self.bound = calibration.to(bound.device), bound
-        self.how, self.repaired = how, repaired
         self.usual = how_usual(bound) if usual is None else usual
         columns = len(names(bound.model.config.heads))
         self.statistics = np.full((learners, columns), np.nan, dtype=np.float16)
         self.score = np.full(learners, np.nan, dtype=np.float32)
         self.kind = np.zeros(learners, dtype=np.int8)  # in KINDS; of the anomalous only
         self.events = np.zeros(learners, dtype=np.int16)  # attended to
+        self.repaired = np.zeros(learners, dtype=bool)
+        self._treat, self._asked = treat, False
+        self._treatment: Treatment | None = None
 
     @property
     def anomalous(self) -> NDArray[np.bool_]:
@@ -129,33 +140,42 @@ class Watcher:
 
         def adjust(logits: Tensor) -> Tensor:
             if not decided:  # an explanation later gets the same repair
-                decided.append(self._judge(rows, batch, logits))
+                odd = self._judge(rows, batch, logits)
+                decided.append(self._choose(rows, odd, logits.device))
             (chosen,) = decided
-            if not len(chosen):
+            if not len(chosen) or self._treatment is None:
                 return logits
-            fixed = self.calibration.repair(logits[chosen], batch.length[chosen], self.how)
+            length = batch.length[chosen]
+            fixed = self.calibration.repair(logits[chosen], length, self._treatment.how)
             return logits.index_copy(0, chosen, fixed)
 
         return adjust
 
-    def _judge(self, rows: slice, batch: Batch, logits: Tensor) -> Tensor:
+    def _judge(self, rows: slice, batch: Batch, logits: Tensor) -> NDArray[np.intp]:
+        """[A] places of the anomalous in the batch."""
         alpha = logits.softmax(-1)
         found = statistics(alpha, Histories.of(batch, self.bound.vectors, self.usual))
         score = self.calibration.score(found, batch.length)
-        enough = batch.length >= MIN_EVENTS
-        anomalous = enough & (score > self.calibration.threshold)
-        told = enough.cpu().numpy()
-        self.statistics[rows][told] = found[enough].cpu().numpy()
-        self.score[rows][told] = score[enough].cpu().numpy()
-        self.events[rows] = batch.length.cpu().numpy()
-        odd = anomalous.nonzero()[:, 0]
+        # From here on in numpy: for one learner alone, each operation of torch costs what all of numpy's do.
+        length, told = batch.length.cpu().numpy(), score.cpu().numpy()
+        enough = length >= MIN_EVENTS
+        self.events[rows] = length
+        self.statistics[rows][enough] = found.cpu().numpy()[enough]
+        self.score[rows][enough] = told[enough]
+        odd = np.flatnonzero(enough & (told > float(self.calibration.threshold)))
         if len(odd):
-            normal = self.calibration.standard(found[odd], batch.length[odd])
-            self.kind[rows][odd.cpu().numpy()] = tell_kinds(normal).cpu().numpy()
-        if self.repaired is None:
-            return torch.zeros(0, dtype=torch.long, device=logits.device)
-        hers = torch.from_numpy(self.repaired[rows]).to(anomalous.device)
-        return (anomalous & hers).nonzero()[:, 0]
+            among = torch.from_numpy(odd).to(found.device)
+            normal = self.calibration.standard(found[among], batch.length[among])
+            self.kind[rows][odd] = tell_kinds(normal).cpu().numpy()
+        return odd
+
+    def _choose(self, rows: slice, odd: NDArray[np.intp], device: torch.device) -> Tensor:
+        """Those among the anomalous places of a batch who are repaired."""
+        if len(odd) and not self._asked:
+            self._treatment, self._asked = self._treat(), True
+        odd = odd[:0] if self._treatment is None else odd[self._treatment.who[rows][odd]]
+        self.repaired[rows][odd] = True
+        return torch.from_numpy(odd).to(device)
 
 
 def _is_size(value: object) -> TypeGuard[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,7 +15,10 @@ from torch.nn import functional as F
 FARTHEST = 12.0
 """Standard deviations at which a statistic is cut: beyond, it is as odd as it can be."""
 STEPS = 1500
-"""Of 128 learners each, in which a network is fitted: seconds."""
+"""Of ROWS learners each, in which a network is fitted, at most: seconds."""
+ROWS = 128
+PASSES = 300
+"""So often a network sees each healthy row, at most: those of one class are known long before STEPS."""
 BACKFITS = 5
 """Rounds in which the medians at all knots are fitted to what the others leave."""
 LOUD = (0.995, 0.99)
@@ -84,7 +89,7 @@ class Standard(nn.Module):
 
     def forward(self, found: Tensor, length: Tensor) -> Tensor:
         left = self.residual(found.float(), length)
-        normal = torch.from_numpy(_normal(_levels())).to(left)
+        normal = _normal_levels().to(left)
         columns, quantile = left.T.contiguous(), self.quantile.T.contiguous()  # [S, B], [S, Q]
         right = torch.searchsorted(quantile, columns).clamp(1, LEVELS - 1)
         low, high = quantile.gather(1, right - 1), quantile.gather(1, right)
@@ -139,8 +144,8 @@ class Autoencoder(nn.Module):
     def fit(self, healthy: Tensor, seed: int) -> Autoencoder:
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.Adam(self.parameters(), 3e-3)
-        for _ in range(STEPS):
-            rows = torch.randint(len(healthy), (128,), generator=generator)
+        for _ in range(_steps(healthy)):
+            rows = torch.randint(len(healthy), (ROWS,), generator=generator)
             loss = F.smooth_l1_loss(self.net(healthy[rows]), healthy[rows])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -169,11 +174,11 @@ class Exposed(nn.Module):
     def fit(self, healthy: Tensor, faulty: Tensor, seed: int) -> Exposed:
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(self.parameters(), 3e-3, weight_decay=0.01)
-        truth = torch.cat([torch.zeros(128), torch.ones(128)])
+        truth = torch.cat([torch.zeros(ROWS), torch.ones(ROWS)])
         self.train()
-        for _ in range(STEPS):
-            here = torch.randint(len(healthy), (128,), generator=generator)
-            there = torch.randint(len(faulty), (128,), generator=generator)
+        for _ in range(_steps(healthy)):
+            here = torch.randint(len(healthy), (ROWS,), generator=generator)
+            there = torch.randint(len(faulty), (ROWS,), generator=generator)
             logit = self.net(torch.cat([healthy[here], faulty[there]]))[:, 0]
             loss = F.binary_cross_entropy_with_logits(logit, truth)
             optimiser.zero_grad()
@@ -232,6 +237,10 @@ def weighted_quantiles(
     return np.stack([values[order[row, columns], columns] for row in rows])
 
 
+def _steps(healthy: Tensor) -> int:
+    return min(STEPS, math.ceil(PASSES * len(healthy) / ROWS))
+
+
 def _hats(place: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.clip(1 - np.abs(place[:, None] - knots), 0, None))
 
@@ -241,7 +250,9 @@ def _levels() -> NDArray[np.float64]:
     return np.asarray(0.5 + 0.5 * np.tanh(np.linspace(-3.1, 3.1, LEVELS)) / np.tanh(3.1) * 0.996)
 
 
-def _normal(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+@cache
+def _normal_levels() -> Tensor:
+    """float64 [Q]: the normal scores of `_levels`."""
     from scipy.special import ndtri
 
-    return np.asarray(ndtri(probability))
+    return torch.from_numpy(np.asarray(ndtri(_levels())))

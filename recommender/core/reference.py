@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
+from recommender.core import calibration_fit
+from recommender.core.attention_statistics import MIN_EVENTS
 from recommender.core.calibration import Calibration
-from recommender.core.calibration_fit import fit_calibration
 from recommender.core.config import TrainConfig
 from recommender.core.errors import BadDataError
 from recommender.core.events import EventLog
@@ -15,7 +16,9 @@ from recommender.core.progress import OnStep
 from recommender.core.serving import BoundRecommender
 
 SHARE = 0.05
-"""Part of a run's time that fitting the reference may take; what is not fitted by then is left out."""
+"""Part of a run's time that fitting the reference may always take."""
+SPARE = 0.5
+"""Part that it may take, where that is more, of the time that the phases before it have left over."""
 
 
 class _OutOfTime(Exception):
@@ -23,16 +26,20 @@ class _OutOfTime(Exception):
 
 
 def fit_reference(
-    bound: BoundRecommender, log: EventLog, config: TrainConfig, on_step: OnStep
+    bound: BoundRecommender, log: EventLog, config: TrainConfig, on_step: OnStep, *, left: float
 ) -> tuple[Calibration | None, dict[str, object]]:
-    """The reference from the learners of `log` in 5% of the run's time, and what was chosen, for a report.
+    """The reference from the learners of `log`, and what was chosen, for a report.
 
-    None where `config` asks for none, too few learners have a history to look at, or the time does not
-    suffice; of the last two the report says which.
+    It may take 5% of the run's time, or half of the `left` seconds of it where that is more: a class
+    that is learned from quickly leaves more time than it leaves work. None where `config` asks for none,
+    too few learners have a history to look at, or the time does not suffice; of the last two the report
+    says which (`missing`, and in figures `learners` and `fewest`, of `events` each, or `seconds`).
     """
     if not config.calibrate:
         return None, {}
-    until = time.monotonic() + SHARE * config.minutes * 60
+    able = int((np.diff(log.offsets) >= MIN_EVENTS).sum())
+    seconds = max(SHARE * config.minutes * 60, SPARE * left)
+    until = time.monotonic() + seconds
 
     def step(done: int, of: int) -> None:
         on_step(done, of)
@@ -41,10 +48,16 @@ def fit_reference(
 
     try:
         everybody = np.arange(log.learners)
-        fitted = fit_calibration(bound, log, everybody, seed=config.seed, on_step=step)
+        fitted = calibration_fit.fit_calibration(
+            bound, log, everybody, seed=config.seed, on_step=step
+        )
     except BadDataError as error:
-        return None, {"calibration": {"missing": str(error)}}
+        told: dict[str, object] = {"missing": str(error), "learners": able}
+        told |= {"fewest": calibration_fit.FEWEST, "events": MIN_EVENTS}
+        return None, {"calibration": told}
     except _OutOfTime:
-        missing = f"not fitted within {SHARE:.0%} of the run's time"
-        return None, {"calibration": {"missing": missing}}
-    return fitted.kept, {"calibration": {"kept": fitted.kept.kept, "area": dict(fitted.area)}}
+        missing = f"not fitted within the {seconds:.0f} seconds that the run had for it"
+        return None, {"calibration": {"missing": missing, "seconds": round(seconds)}}
+    return fitted.kept, {
+        "calibration": {"kept": fitted.kept.kept, "area": dict(fitted.area), "learners": able}
+    }

@@ -196,7 +196,8 @@ class _Run:
         bound = BoundRecommender(Recommender(manifest, names, parts, self.device), self.catalogue)
         chosen["mixture"] = asdict(mixed.mixture) | mixed.beside
         step = partial(self._step, "calibration")
-        parts.calibration, told = fit_reference(bound, split.train, self.config, step)
+        left = self.config.minutes * 60 - (time.monotonic() - began)
+        parts.calibration, told = fit_reference(bound, split.train, self.config, step, left=left)
         chosen |= told
         found |= self._measure(bound, candidates)
         self._stop_if_asked()

@@ -1,8 +1,9 @@
 """Looking at learners' attention while a refresh scores them, and repairing what has gone wrong."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from recommender.core.attention_names import KINDS
 from recommender.core.repair_trial import is_repaired
-from recommender.models import AttentionReading, RepairTrial, Slate
+from recommender.models import AttentionReading, Slate
 from recommender.pipeline.active import ActiveModel
 from recommender.selectors.calibrations import RepairInForce, find_repair
 from recommender.services.calibrations import enter_trial, open_trial, store_readings
@@ -19,7 +20,7 @@ from recommender.storage import ATTENDED, pack_attention
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recommender.core.calibration import Watcher
+    from recommender.core.calibration import Treatment, Watcher
     from recommender.core.features import Adjust
     from recommender.core.features import Batch as FeatureBatch
     from recommender.core.serving import BoundRecommender
@@ -33,14 +34,14 @@ class Readings:
     """What a refresh found of its learners' attention."""
 
     rows: Sequence[AttentionReading]
-    trial: RepairTrial | None
+    trial_id: int | None
 
     def store(self, learner_ids: Collection[int]) -> None:
         """Store what is of these learners; call it in the transaction that marks them clean."""
         rows = [row for row in self.rows if row.learner_id in learner_ids]
         store_readings(rows)
-        if self.trial is not None:
-            enter_trial(rows, trial=self.trial)
+        if self.trial_id is not None:
+            enter_trial(rows, trial_id=self.trial_id)
 
 
 class Lookout:
@@ -82,20 +83,31 @@ class Calibrator:
     """Sees the attention of those whom one call of `make_slates` scores; keep one for each batch.
 
     Of a version without a healthy reference it only notes where attention lies. Four fifths of the anomalous are repaired while the repair
-    in force is on trial, by a hash of trial and learner; all of them once it has been shown to help.
+    in force is on trial, by a hash of trial and learner; all of them once it has been shown to help. `find` looks up
+    that repair: not before somebody is anomalous, as the others would wait for its query.
     """
 
-    def __init__(self, model: ActiveModel | None, repair: RepairInForce | None) -> None:
-        self.model, self.repair = model, repair
+    def __init__(
+        self, model: ActiveModel | None, find: Callable[[], RepairInForce | None] = lambda: None
+    ) -> None:
+        self.model = model
+        self._find = find
         self._learners: Sequence[int] = ()
         self._watcher: Watcher | None = None
         self._lookout: Lookout | None = None
 
     @classmethod
     def of(cls, model: ActiveModel | None) -> "Calibrator":
-        """With the repair that is in force now: one query, where the version can be calibrated."""
-        able = model is not None and model.recommender.parts.calibration is not None
-        return cls(model, find_repair(version_id=model.version_id) if model and able else None)
+        """With the repair that is in force when it is needed."""
+        if model is None:
+            return cls(None)
+        version = model.version_id
+        return cls(model, lambda: find_repair(version_id=version))
+
+    @cached_property
+    def repair(self) -> RepairInForce | None:
+        """What the anomalous of this batch get; the same for all of them."""
+        return self._find()
 
     def watch(self, bound: "BoundRecommender", learners: Sequence[int]) -> Lookout:
         """What `bound.score` is to be watched by, for these learners in the order of the log."""
@@ -116,16 +128,19 @@ class Calibrator:
         calibration = self.model.recommender.parts.calibration if self.model else None
         if calibration is None:
             return None
-        from recommender.core.calibration import AVERAGE, Watcher
+        from recommender.core.calibration import Watcher
 
         return Watcher(
-            calibration,
-            bound,
-            len(learners),
-            how=self.repair.repair if self.repair else AVERAGE,
-            repaired=None if self.repair is None else self._arms(learners, self.repair),
-            usual=_how_usual(bound),
+            calibration, bound, len(learners), treat=self._treat, usual=_how_usual(bound)
         )
+
+    def _treat(self) -> "Treatment | None":
+        from recommender.core.calibration import Treatment
+
+        repair = self.repair
+        if repair is None:
+            return None
+        return Treatment(repair.repair, self._arms(self._learners, repair))
 
     def read(self, *, now: datetime) -> Readings:
         """What was seen of those who had enough events, not stored yet; opens the trial that the anomalous belong to.
@@ -133,16 +148,16 @@ class Calibrator:
         Call it before the transaction that holds the learners' states.
         """
         rows = self._rows(now)
-        if self.repair is None or self.repair.proven or not any(row.anomalous for row in rows):
+        repair = self.repair if any(row.anomalous for row in rows) else None
+        if repair is None or repair.proven:
             return Readings(rows, None)
-        return Readings(rows, open_trial(repair=self.repair))
+        return Readings(rows, open_trial(repair=repair))
 
     def _rows(self, now: datetime) -> list[AttentionReading]:
         watcher = self._watcher
         if watcher is None or self.model is None:
             return []
-        anomalous = watcher.anomalous
-        repaired = np.zeros_like(anomalous) if watcher.repaired is None else watcher.repaired
+        anomalous, repaired = watcher.anomalous, watcher.repaired
         return [
             AttentionReading(
                 learner_id=self._learners[place],
@@ -151,7 +166,7 @@ class Calibrator:
                 statistics=watcher.statistics[place].astype("<f2").tobytes(),
                 score=float(watcher.score[place]),
                 anomalous=bool(anomalous[place]),
-                repaired=bool(anomalous[place] and repaired[place]),
+                repaired=bool(repaired[place]),
                 kind=KINDS[watcher.kind[place]] if anomalous[place] else "",
                 events=int(watcher.events[place]),
             )

@@ -90,7 +90,7 @@ def describe_training(folder: Path, *, device: str) -> dict[str, Any]:
     told = [read for read in reads.values() if read.history]
     if not told:
         return {}
-    calibrator = Calibrator(model, None)
+    calibrator = Calibrator(model)
     # Another run's candidate may be bound under the same name.
     forget_bound()
     try:

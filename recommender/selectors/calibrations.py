@@ -23,6 +23,7 @@ class RepairInForce:
     version_id: int
     repair: str
     proven: bool  # nobody is left unrepaired any more
+    trial_id: int | None = None  # where it has begun
 
     @property
     def salt(self) -> str:
@@ -33,11 +34,11 @@ class RepairInForce:
 def find_repair(*, version_id: int) -> RepairInForce | None:
     """Return the first repair of a version that was not withdrawn; None where all were."""
     found = RepairTrial.objects.filter(version=version_id)
-    states = dict(found.values_list("repair", "state"))
+    trials = {repair: rest for repair, *rest in found.values_list("repair", "state", "pk")}
     for repair in RepairTrial.Repair.values:
-        state = states.get(repair)
+        state, key = trials.get(repair, (None, None))
         if state not in WITHDRAWN_STATES:
-            return RepairInForce(version_id, repair, state == RepairTrial.State.STAYS)
+            return RepairInForce(version_id, repair, state == RepairTrial.State.STAYS, key)
     return None
 
 

@@ -55,6 +55,15 @@ class Health:
     drifts: Sequence[Drift]
 
     @property
+    def unwatched(self) -> Mapping[str, Any] | None:
+        """Why the version knows no healthy attention, as its training told; None where it knows it."""
+        config = self.version.manifest.get("config")
+        if not config or config.get("calibration"):
+            return None
+        told = self.version.manifest.get("chosen", {}).get("calibration")
+        return told if isinstance(told, Mapping) else {}
+
+    @property
     def measured_at(self) -> datetime | None:
         return self.days[-1].measured_at if self.days else None
 
@@ -73,7 +82,7 @@ class Anomalies:
 
 def read_health(*, today: date) -> Health | None:
     """Return the active version's days and drifts; None where no version is active. Three queries."""
-    versions = ModelVersion.objects.defer(*(set(HEAVY) - {"reference"}))
+    versions = ModelVersion.objects.defer(*(set(HEAVY) - {"manifest", "reference"}))
     version = versions.filter(is_active=True).first()
     if version is None:
         return None

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recommender.core import detectors
+from recommender.core import detectors, serving
 from recommender.core.artefact import read_artefact, write_artefact
 from recommender.core.attention_faults import FAULTS, LOGIT_FAULTS, break_logits, breaking, flood
 from recommender.core.attention_names import names
@@ -27,7 +27,14 @@ from recommender.core.attention_statistics import (
     entropy,
     statistics,
 )
-from recommender.core.calibration import AVERAGE, REPAIRS, TEMPERATURE, Calibration, Watcher
+from recommender.core.calibration import (
+    AVERAGE,
+    REPAIRS,
+    TEMPERATURE,
+    Calibration,
+    Treatment,
+    Watcher,
+)
 from recommender.core.calibration_fit import Fitted, area_of, fit_calibration, sample
 from recommender.core.catalogue import Catalogue
 from recommender.core.config import ModelConfig
@@ -216,10 +223,8 @@ def test_too_few_learners_make_no_reference(bound: BoundRecommender, crowd: Even
 def test_contributions_add_up_to_the_repaired_affinity(
     bound: BoundRecommender, fitted: Fitted, crowd: EventLog, how: str, fault: str
 ) -> None:
-    watcher = Watcher(
-        _alarmed(fitted), bound, crowd.learners, how=how,
-        repaired=np.ones(crowd.learners, dtype=bool),
-    )  # fmt: skip
+    everybody = Treatment(how, np.ones(crowd.learners, dtype=bool))
+    watcher = Watcher(_alarmed(fitted), bound, crowd.learners, treat=lambda: everybody)
     scores = bound.score(crowd, now=NOW, watch=breaking(watcher, (fault, 2.0)))
     plain = bound.score(crowd, now=NOW)
     items = np.argsort(-plain.affinity, axis=1)[:, :4]
@@ -241,12 +246,42 @@ def test_only_the_anomalous_who_may_be_are_repaired(
     half = np.arange(crowd.learners) % 2 == 0
     broken = Watcher(fitted.kept, bound, crowd.learners)
     without = bound.score(crowd, now=NOW, watch=breaking(broken, fault)).affinity
-    watcher = Watcher(fitted.kept, bound, crowd.learners, repaired=half)
+    watcher = Watcher(fitted.kept, bound, crowd.learners, treat=lambda: Treatment(AVERAGE, half))
     with_ = bound.score(crowd, now=NOW, watch=breaking(watcher, fault)).affinity
     changed = (np.abs(np.exp(with_) - np.exp(without)) > 1e-6).any(1)
     assert (watcher.anomalous == broken.anomalous).all()
     assert changed.any()
     assert not changed[~(half & watcher.anomalous)].any()
+
+
+def test_what_is_done_is_asked_once_and_only_where_somebody_is_anomalous(
+    bound: BoundRecommender, fitted: Fitted, crowd: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "TILE", 0)  # batches of sixteen
+    asked: list[int] = []
+
+    def treat() -> Treatment:
+        asked.append(1)
+        return Treatment(AVERAGE, np.ones(crowd.learners, dtype=bool))
+
+    threshold = fitted.kept.threshold.clone()
+    try:
+        fitted.kept.threshold.fill_(torch.inf)
+        healthy = Watcher(fitted.kept, bound, crowd.learners, treat=treat)
+        untouched = bound.score(crowd, now=NOW, watch=healthy).affinity
+        assert not asked
+        assert not healthy.repaired.any()
+        np.testing.assert_array_equal(
+            untouched,
+            bound.score(crowd, now=NOW, watch=Watcher(fitted.kept, bound, crowd.learners)).affinity,
+        )
+        fitted.kept.threshold.fill_(-torch.inf)
+        odd = Watcher(fitted.kept, bound, crowd.learners, treat=treat)
+        assert len(bound.score(crowd, now=NOW, watch=odd).batches) > 1
+    finally:
+        fitted.kept.threshold.copy_(threshold)
+    assert asked == [1]
+    assert (odd.repaired == (np.diff(crowd.offsets) >= MIN_EVENTS)).all()
 
 
 def test_her_own_weights_are_no_anomaly(batch: Batch) -> None:

@@ -72,19 +72,49 @@ def test_too_few_learners_are_told_and_leave_a_version_without(
     monkeypatch.setattr(calibration_fit, "FEWEST", 1000)
     config = tiny_config(epochs=1, success_epochs=1, calibrate=True)
     found = run_training(log, catalogue, tmp_path / "few", config=config)
-    assert "events or more" in str(found.chosen["calibration"])
+    told = found.chosen["calibration"]
+    assert isinstance(told, dict)
+    assert "events or more" in told["missing"]
+    assert told["learners"] < told["fewest"]
     assert Recommender.load(tmp_path / "few", device="cpu").parts.calibration is None
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [(-20.0, 3), (0.0, 3), (5.9, 3), (30.0, 15)],
+    ids=["overdrawn", "nothing left", "little left", "half a minute left"],
+)
+def test_it_may_take_5_percent_of_the_time_or_half_of_what_is_left(
+    run_training: Train, crowd: EventLog, catalogue: Catalogue, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, left: float, seconds: int,
+) -> None:  # fmt: skip
+    """The clock of the fit goes on by two thirds of a second at each look."""
+    run_training(crowd, catalogue, tmp_path / "out", config=tiny_config(epochs=1, success_epochs=1))
+    bound = Recommender.load(tmp_path / "out", device="cpu").bind(catalogue)
+    ticks = (number * 2 / 3 for number in range(10_000))
+    monkeypatch.setattr(reference, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    looks: list[int] = []
+    config = tiny_config(calibrate=True, minutes=1.0)
+    own, told = reference.fit_reference(
+        bound, crowd, config, lambda done, _of: looks.append(done), left=left
+    )
+    assert own is None
+    assert told["calibration"] == {
+        "missing": f"not fitted within the {seconds} seconds that the run had for it",
+        "seconds": seconds,
+    }
+    assert len(looks) == seconds * 3 // 2 + 1
 
 
 def test_a_reference_that_takes_too_long_is_left_out(
     run_training: Train, crowd: EventLog, catalogue: Catalogue, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    ticks = iter(range(0, 1_000_000, 2))
+    ticks = iter(range(0, 1_000_000, 60))
     monkeypatch.setattr(reference, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    config = tiny_config(epochs=1, success_epochs=1, calibrate=True)  # 5% of a minute: 3 seconds
+    config = tiny_config(epochs=1, success_epochs=1, calibrate=True)
     found = run_training(crowd, catalogue, tmp_path / "late", config=config)
-    assert found.chosen["calibration"] == {"missing": "not fitted within 5% of the run's time"}
+    assert "that the run had for it" in str(found.chosen["calibration"])
     assert Recommender.load(tmp_path / "late", device="cpu").parts.calibration is None
 
 

@@ -228,6 +228,34 @@ def test_nothing_active_and_nothing_counted(operator: Client, make_version: Any)
     assert "Nobody: the attention of all" in page
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"missing": "few", "learners": 31, "fewest": 40, "events": 8},
+            ["31 had done 8 things or more", "takes 40 such learners", "trained on as many"],
+        ),
+        ({"missing": "late", "seconds": 6}, ["The 6 seconds that its training had left"]),
+        (None, ["It was trained without"]),
+    ],
+    ids=["few learners", "little time", "an early version"],
+)
+def test_a_version_that_knows_no_healthy_attention_says_why_and_when_it_will(
+    told: Any, said: list[str], operator: Client, make_version: Any
+) -> None:
+    chosen = {} if told is None else {"calibration": told}
+    version = make_version(1)
+    rows = ModelVersion.objects.filter(pk=version.pk)
+    rows.update(is_active=True, manifest={"config": {"calibration": None}, "chosen": chosen})
+    page = operator.get(PAGE).content.decode()
+    for words in ["it has not learned what healthy attention looks like", *said]:
+        assert words in page
+    assert "Nobody: the attention of all" not in page
+    assert "on trial" not in page
+    rows.update(manifest={"config": {"calibration": {"heads": 2}}, "chosen": {}})
+    assert "has not learned" not in operator.get(PAGE).content.decode()
+
+
 def test_only_operators_see_it(bob: Any, alice: Any, operator: Client) -> None:
     for person in (alice, bob):
         client = Client()

@@ -12,6 +12,9 @@ import practice_course as practice
 import pytest
 import watching
 from common.privacy import registered_personal_data
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 from watching import LEARNERS, made
@@ -24,6 +27,8 @@ from recommender.services.calibrations import WINDOW, judge_trials, prune_calibr
 from workers import tasks
 
 pytestmark = pytest.mark.django_db
+
+_TRIALS = 'FROM "recommender_repairtrial"'
 
 
 @pytest.fixture
@@ -102,6 +107,22 @@ def test_healthy_learners_are_in_no_trial(
     assert AttentionReading.objects.exists()
     assert not AttentionReading.objects.filter(anomalous=True).exists()
     assert not RepairTrial.objects.exists()
+
+
+def test_only_the_anomalous_wait_for_what_is_done_about_them(
+    version: ModelVersion, alarm: Callable[..., None], refresh: Callable[..., Any]
+) -> None:
+    def asked(share: float) -> int:
+        alarm(share=share)
+        LearnerState.objects.update(dirty_seq=F("dirty_seq") + 1)
+        with CaptureQueriesContext(connection) as queries:
+            assert len(refresh().stored) >= LEARNERS
+        assert AttentionReading.objects.filter(anomalous=True).exists() == (share > 0)
+        return sum(_TRIALS in query["sql"] for query in queries)
+
+    assert asked(0.0) == 0
+    assert asked(0.5) == 2  # the first one opens the trial
+    assert asked(0.5) == 1
 
 
 def test_a_version_without_a_reference_is_not_watched(

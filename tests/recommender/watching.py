@@ -83,7 +83,7 @@ def made(
     now = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     ids = sorted(User.objects.filter(synthetic=True).values_list("pk", flat=True))
     seqs, reads, _attention = read_snapshot(ids)
-    calibrator = Calibrator(model, repair)
+    calibrator = Calibrator(model, lambda: repair)
     slates = make_slates(
         list(reads.values()), seqs=seqs, model=model, now=now,
         calibrator=calibrator if watched else None,

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from recommender.core import attention_faults as faults
 from recommender.core import metrics
 from recommender.core.attention_statistics import MIN_EVENTS, how_usual
-from recommender.core.calibration import REPAIRS, Calibration, Watcher
+from recommender.core.calibration import REPAIRS, Calibration, Treatment, Watcher
 from recommender.core.calibration_fit import Fitted, area_of, fit_calibration, sample
 from recommender.core.evaluation import Cases, exclude
 from recommender.core.events import EventLog
@@ -126,11 +127,8 @@ def _repair(  # noqa: PLR0917 - what is repaired
             if always:
                 judge.threshold.fill_(-torch.inf)
             part = log.of(fold.rows)
-            watcher = Watcher(
-                judge, bound, part.learners, how=how or REPAIRS[0],
-                repaired=None if how is None else np.ones(part.learners, dtype=bool),
-                usual=usual,
-            )  # fmt: skip
+            treat = partial(_treat_all, how, part.learners)
+            watcher = Watcher(judge, bound, part.learners, treat=treat, usual=usual)
             watch = watcher if fault is None else faults.breaking(watcher, fault, seed)
             scores = _ranked(bench, bound, part, cases.take(fold.rows), candidates, watch)
             for name, found in scores.items():
@@ -205,6 +203,10 @@ def _ranked(  # noqa: PLR0917 - one measurement
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
+def _treat_all(how: str | None, learners: int) -> Treatment | None:
+    return None if how is None else Treatment(how, np.ones(learners, dtype=bool))
+
+
 def _cost(bound: BoundRecommender, history: EventLog, kept: Calibration) -> str:
     """Processor time of scoring 256 learners, plain, watched, and with every one of them repaired."""
     few = history.of(np.arange(min(256, history.learners)))
@@ -212,10 +214,8 @@ def _cost(bound: BoundRecommender, history: EventLog, kept: Calibration) -> str:
 
     def watched(how: str | None) -> Callable[[], object]:
         def call() -> object:
-            hers = None if how is None else np.ones(few.learners, dtype=bool)
-            watcher = Watcher(
-                kept, bound, few.learners, how=how or REPAIRS[0], repaired=hers, usual=usual
-            )
+            treat = partial(_treat_all, how, few.learners)
+            watcher = Watcher(kept, bound, few.learners, treat=treat, usual=usual)
             return bound.score(few, now=np.inf, watch=watcher)
 
         return call
