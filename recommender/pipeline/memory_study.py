@@ -166,6 +166,8 @@ def _report(found: _Collected, seed: int) -> dict[str, Any]:
     bootstrap = PooledBootstrap(learner, seed=seed)
     promised = {name: np.concatenate(each) for name, each in found.promised.items()}
     samples = {name: bootstrap.samples(each, right) for name, each in promised.items()}
+    if len(found.learner) == 1:  # who has no interval
+        samples = {name: dict.fromkeys(_METRICS, np.empty(0)) for name in samples}
     values = {
         name: {metric: function(each, right) for metric, function in _METRICS.items()}
         for name, each in promised.items()

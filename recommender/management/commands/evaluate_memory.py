@@ -89,29 +89,24 @@ class Command(BaseCommand):
     def _print(self, part: dict[str, Any]) -> None:
         from recommender.pipeline.memory_study import TO_FIT
 
-        self.stdout.write(f"# Memory: {part['data']}\n")
-        if part["everyone"] is not None and part["synthetic"]:
-            self.stdout.write(f"{part['synthetic']} of the learners are synthetic.\n")
+        self._say(f"# Memory: {part['data']}")
         if part["everyone"] is not None:
-            self.stdout.write("## Everyone who has reviews\n")
+            self._say(f"Synthetic learners among them: {part['synthetic']}.")
+            self._say("## Everyone who has reviews")
             self._print_group(part["everyone"])
         if part["fitted"] is None:
-            self.stdout.write(f"Nobody has the {TO_FIT} reviews that fitting and judging take.\n")
+            self._say(f"Nobody has the {TO_FIT} reviews that fitting and judging take.")
             return
         if part["everyone"] is not None:
-            self.stdout.write("## Those with enough reviews to be fitted\n")
+            self._say("## Those with enough reviews to be fitted")
         self._print_group(part["fitted"])
-        self.stdout.write(
-            f"In use for {part['fitted']['in_use']} of {part['fitted']['learners']}.\n"
-        )
+        self._say(f"In use for {part['fitted']['in_use']} of {part['fitted']['learners']}.")
 
     def _print_group(self, group: dict[str, Any]) -> None:
         from recommender.core.markdown import calibration, figure, table
 
         names = ("log_loss", "ece", "auc")
-        self.stdout.write(
-            f"{group['reviews']:,} held-out reviews of {group['learners']} learners.\n"
-        )
+        self._say(f"Learners: {group['learners']}; reviews held out: {group['reviews']:,}.")
         rows = [
             [
                 name,
@@ -120,11 +115,14 @@ class Command(BaseCommand):
             ]
             for name, found in group["models"].items()
         ]
-        self.stdout.write(table(["model", *names, "log_loss minus defaults"], rows))
+        self._say(table(["model", *names, "log_loss minus defaults"], rows))
         for name in ("defaults", "served"):
             if name in group["models"]:
-                self.stdout.write(f"Reliability, {name}:\n")
-                self.stdout.write(calibration(group["models"][name]["calibration"]))
+                self._say(f"Reliability, {name}:")
+                self._say(calibration(group["models"][name]["calibration"]))
+
+    def _say(self, part: str) -> None:
+        self.stdout.write(part.rstrip("\n") + "\n\n")
 
 
 def _count(text: str) -> int:
