@@ -26,9 +26,9 @@ ALIKE = 0.3
 """Least cosine of a neighbour: texts below are about something else, or of another language."""
 LIFT = 3.0
 """Factor of both parts of the score (`studies cold-start` prints what it gains and costs)."""
-CROWD = 0.3
+CROWD = 1 / 3
 """The lift times the number of untouched items is at most this part of the number of known ones, so
-that a new course doesn't push aside everything that is known."""
+that a new course doesn't push aside everything that is known: it is whole while a tenth is new."""
 REFERENCE = 50_000
 """Items that neighbours are looked for among, at most: spread evenly over those with events."""
 CELLS = 20_000_000
