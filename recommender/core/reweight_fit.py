@@ -22,22 +22,24 @@ from recommender.core.weights import concept_means
 
 CELLS = 40_000_000
 """Cases times catalogue rows that are looked at, to bound memory."""
-START = Reweighting(event=0.0)
+START = Reweighting(event=0.0, candidate=0.0, alike=0.0)
 GRID: tuple[tuple[str, tuple[float, ...]], ...] = (
-    ("alike", (0.0, 0.8, 1.6, 2.4, 3.2)),
-    ("candidate", (0.0, 0.2, 0.4, 0.8)),
-    ("settle", (3.0, 10.0, 30.0)),
-    ("rated_low", (0.7, 1.0, 1.4)),
-    ("half_life_days", (30.0, 365.0)),
-    ("own", (1.0, 0.8)),
-    ("event", (0.0, 0.5, 1.0)),
-    ("alike", (0.8, 1.6, 2.4, 3.2, 4.0)),
+    ("alike", (2.0, 4.0, 6.0, 8.0, 12.0)),
+    ("rated_low", (1.0, 0.4)),
+    ("crowd", (300.0, 30.0)),
+    ("candidate", (0.2, 0.4, 0.8)),
+    ("alike", (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)),
+    ("settle", (10.0, 30.0)),
+    ("half_life_days", (30.0,)),
+    ("own", (0.8,)),
+    ("event", (0.5, 1.0)),
 )
-"""Settings in the order in which they are chosen, each with the others as chosen so far."""
+"""Settings in the order in which they are tried, each with the others as chosen so far."""
 DOUBT = 1.0
-"""Standard errors that a setting's gain is counted less by: sure gains before large ones."""
+"""Standard errors, learner by learner, that a setting must be better by than the one before: the rule of
+one standard error (Breiman et al., 1984), so that the best of many is not the luckiest."""
 PROOF = 2.0
-"""Standard errors that the gain of the chosen settings must be above zero by."""
+"""Standard errors that the likelihood's gain with the chosen settings must be above zero by."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,18 @@ class Gains:
     placebo: Gain
 
     @property
-    def worth(self) -> float:
-        """The sure gains, less what would be lost if feedback were noise."""
-        true, placebo = vars(self.true).values(), vars(self.placebo).values()
-        lost = sum(min(0.0, float(values.mean())) for values in placebo)
-        return sum(sure(values, DOUBT) for values in true) + lost
+    def each(self) -> NDArray[np.float64]:
+        """What true feedback gains, by learner."""
+        return self.true.likelihood + self.true.ndcg
+
+    @property
+    def lost(self) -> float:
+        """What would be lost if feedback were noise, 0 at most."""
+        return sum(min(0.0, float(v.mean())) for v in (self.placebo.likelihood, self.placebo.ndcg))
+
+    def surely_above(self, other: Gains) -> bool:
+        """Whether these settings are worth more, by more than one standard error."""
+        return sure(self.each - other.each, DOUBT) + self.lost - other.lost > 0
 
 
 class _Judge:
@@ -116,7 +125,9 @@ class _Judge:
             alike = torch.zeros(len(self._plain), 1)
             if self.bound.taste is not None:
                 near = linear.from_rows(*(part.cpu() for part in self.bound.taste))
-                alike = torch.from_numpy((tables.item @ near).toarray().astype(np.float32))
+                votes = torch.from_numpy((tables.item @ near).toarray().astype(np.float32))
+                weighed = torch.from_numpy(tables.item.getnnz(axis=1).astype(np.float32))
+                alike = votes / (1 + weighed / config.crowd)[:, None]
             means = concept_means(tables.concept, self.bound.catalogue)
             about = torch.from_numpy(means.astype(np.float32))
             self._folded[shuffle] = _Folded(key, tables, about, alike, {})
@@ -168,11 +179,12 @@ def fit_reweighting(
     seed: int = 0,
     on_step: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> tuple[Reweighting, dict[str, Any]]:
-    """Settings by coordinate search on sure gains, and what was seen.
+    """Settings by coordinate search, and what was seen.
 
     Gains in the likelihood of the next helpful item count beside those in NDCG@10, because every case
-    moves it: it is told from chance with a tenth of the learners. What the same settings lose with
-    shuffled feedback counts against them, so that steps stay small where feedback is mostly noise.
+    moves it: it is told from chance with a tenth of the learners. A setting replaces another only where
+    the gain is sure, learner by learner, or the best of many would be the luckiest. What it loses with
+    shuffled feedback counts against it, so that steps stay small where feedback is mostly noise.
     Re-weighting is off (η = 0) where the likelihood doesn't gain for sure or NDCG@10 doesn't rise with
     it. About `seconds` are spent.
     """
@@ -193,7 +205,7 @@ def fit_reweighting(
             if tried.own < 1 and judge.ledgers.credit is None:
                 judge.ledgers.credit = credit(bound, judge.replay)
             found = judge.gains(tried, seed)
-            if found.worth > gained.worth:
+            if found.surely_above(gained):
                 best, gained = tried, found
     told: dict[str, Any] = {
         "cases": len(judge.replay.cases),

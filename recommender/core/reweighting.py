@@ -80,14 +80,15 @@ class Reweighting:
     limit: float = 4.0  # weights stay in [1 / limit, limit]
     event: float = 0.5  # of log w that an event's weight in the model takes
     candidate: float = 0.2  # of log w of a candidate's concepts and format, added to its affinity
-    alike: float = 3.2  # of log w of items that feedback says are like a candidate, the same way
+    alike: float = 3.0  # of log w of items that feedback says are like a candidate, the same way
+    crowd: float = 100.0  # with so many items weighed each counts half for those like it
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 
     def __post_init__(self) -> None:
         for name in ("step", "broad", "event", "candidate", "alike"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"reweighting: {name} must be a number from 0 on")
-        for name in ("settle", "half_life_days"):
+        for name in ("settle", "half_life_days", "crowd"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"reweighting: {name} must be positive")
         if not 0 <= self.own <= 1:

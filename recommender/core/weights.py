@@ -29,7 +29,7 @@ class Weights:
     behaviour: Tensor  # float32 [B, behaviours + 1]
     event: Tensor  # float32 [B] how much of log w events take
     candidate: Tensor  # float32 [B] how much of it candidates take from `about`
-    alike: Tensor  # float32 [B] and from items like them
+    alike: Tensor  # float32 [B] and from items like them: less of each, the more there are
     limit: Tensor  # float32 [B] greatest |log w| of an event
 
     @classmethod
@@ -59,13 +59,15 @@ class Weights:
         configs: Sequence[Reweighting],
     ) -> Weights:
         """From tables of log-weights, one row a learner."""
+        weighed = np.count_nonzero(item, axis=1)
+        crowd = np.array([config.crowd for config in configs])
         columns: tuple[object, ...] = (
             item,
             about,
             behaviour,
             [config.event for config in configs],
             [config.candidate for config in configs],
-            [config.alike for config in configs],
+            np.array([config.alike for config in configs]) / (1 + weighed / crowd),
             [math.log(config.limit) for config in configs],
         )
         return cls(*(torch.from_numpy(np.asarray(c, dtype=np.float32)) for c in columns))
