@@ -18,7 +18,7 @@ from recommender.core.ledgers import Ledgers, Tables, credit, credit_cost
 from recommender.core.replay import Replay, strengths
 from recommender.core.reweighting import Reweighting
 from recommender.core.serving import BoundRecommender
-from recommender.core.weights import concept_means
+from recommender.core.weights import concept_means, in_a_crowd
 
 CELLS = 40_000_000
 """Cases times catalogue rows that are looked at, to bound memory."""
@@ -32,7 +32,7 @@ GRID: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("settle", (10.0, 30.0)),
     ("half_life_days", (30.0,)),
     ("own", (0.8,)),
-    ("event", (0.5, 1.0)),
+    ("event", (0.1, 0.25, 0.5)),
 )
 """Settings in the order in which they are tried, each with the others as chosen so far."""
 DOUBT = 1.0
@@ -125,9 +125,9 @@ class _Judge:
             alike = torch.zeros(len(self._plain), 1)
             if self.bound.taste is not None:
                 near = linear.from_rows(*(part.cpu() for part in self.bound.taste))
-                votes = torch.from_numpy((tables.item @ near).toarray().astype(np.float32))
-                weighed = torch.from_numpy(tables.item.getnnz(axis=1).astype(np.float32))
-                alike = votes / (1 + weighed / config.crowd)[:, None]
+                votes = (tables.item @ near).toarray()
+                votes *= in_a_crowd(tables.item.getnnz(axis=1), config.crowd)[:, None]
+                alike = torch.from_numpy(votes.astype(np.float32))
             means = concept_means(tables.concept, self.bound.catalogue)
             about = torch.from_numpy(means.astype(np.float32))
             self._folded[shuffle] = _Folded(key, tables, about, alike, {})

@@ -69,7 +69,8 @@ Limits = Mapping[str, tuple[float, float]]
 class Reweighting:
     """How feedback becomes weights. A version's own values stand in its manifest.
 
-    The defaults are what ``python -m recommender.core reweight`` chose on film ratings before its cut.
+    The defaults are what ``python -m recommender.core reweight`` chose on film ratings before its cut, but for
+    `event`: it is the most that costs nothing there, so that what she says moves her attention, too.
     """
 
     step: float = 1.0  # η
@@ -78,9 +79,9 @@ class Reweighting:
     broad: float = 0.2  # part of η that a format or a behaviour takes
     half_life_days: float = 365.0  # of log w on its way to 0
     limit: float = 4.0  # weights stay in [1 / limit, limit]
-    event: float = 0.5  # of log w that an event's weight in the model takes
+    event: float = 0.25  # of log w that an event's weight in the model takes
     candidate: float = 0.2  # of log w of a candidate's concepts and format, added to its affinity
-    alike: float = 3.0  # of log w of items that feedback says are like a candidate, the same way
+    alike: float = 4.0  # of log w of items that feedback says are like a candidate, the same way
     crowd: float = 100.0  # with so many items weighed each counts half for those like it
     strengths: Mapping[str, float] = field(default_factory=lambda: STRENGTHS)
 

@@ -59,7 +59,7 @@ class Weights:
         configs: Sequence[Reweighting],
     ) -> Weights:
         """From tables of log-weights, one row a learner."""
-        weighed = np.count_nonzero(item, axis=1)
+        alike = np.array([config.alike for config in configs])
         crowd = np.array([config.crowd for config in configs])
         columns: tuple[object, ...] = (
             item,
@@ -67,7 +67,7 @@ class Weights:
             behaviour,
             [config.event for config in configs],
             [config.candidate for config in configs],
-            np.array([config.alike for config in configs]) / (1 + weighed / crowd),
+            alike * in_a_crowd(np.count_nonzero(item, axis=1), crowd),
             [math.log(config.limit) for config in configs],
         )
         return cls(*(torch.from_numpy(np.asarray(c, dtype=np.float32)) for c in columns))
@@ -101,6 +101,16 @@ class Weights:
             votes = self.item[learner, item, None] * alike[item]
             near.view(-1).index_add_(0, place.flatten(), votes.flatten())
         return value + self.alike[:, None] * near
+
+
+def in_a_crowd(
+    weighed: NDArray[np.integer], crowd: NDArray[np.floating] | float
+) -> NDArray[np.float64]:
+    """[B] how much each of so many weighed items counts for those like it.
+
+    What many opinions say overlaps: their sum grows faster than what is known from it.
+    """
+    return np.asarray(1 / (1 + weighed / crowd))
 
 
 def concept_means(table: NDArray[np.float64], catalogue: Catalogue) -> NDArray[np.float64]:

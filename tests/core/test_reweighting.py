@@ -131,6 +131,7 @@ def test_feedback_from_after_the_moment_does_not_count() -> None:
         {"step": math.nan},
         {"half_life_days": 0},
         {"settle": 0},
+        {"crowd": 0},
         {"own": 1.5},
         {"limit": 1},
         {"candidate": math.inf},
@@ -220,6 +221,25 @@ def test_a_candidate_gains_what_its_features_weigh(bound: BoundRecommender) -> N
     np.testing.assert_allclose(
         gained[carries[1:]].mean() - gained[~carries[1:]].mean(), 0.5, atol=1e-5
     )
+
+
+def test_an_opinion_counts_less_for_what_is_like_its_item_the_more_there_are(
+    bound: BoundRecommender,
+) -> None:
+    rows = bound.catalogue.rows
+    index = torch.arange(rows).remainder(rows - 1)[:, None] + 1  # of each item the next one
+    taste = index.roll(-1, 0), torch.full((rows, 1), 0.5)
+    config = dataclasses.replace(CONFIG, alike=2.0, crowd=3.0)
+    keys = bound.catalogue.keys[:3]
+
+    def gained(many: int) -> float:
+        profile = Profile(config, {f"item:{key}": 0.3 for key in keys[:many]})
+        weights = Weights.of([profile], bound.catalogue)
+        assert weights is not None
+        return float(weights.of_candidates(taste)[0, taste[0][1, 0]])
+
+    assert gained(1) == pytest.approx(2.0 * 0.3 * 0.5 / (1 + 1 / 3))
+    assert gained(3) == pytest.approx(2.0 * 0.3 * 0.5 / (1 + 3 / 3))
 
 
 def test_an_event_weighs_the_mean_of_its_concepts_with_behaviour_and_kind(
