@@ -53,25 +53,34 @@ class Outcome:
     ndcg: dict[str, NDArray[np.float64]]
     tables: Tables
 
+    def by_learner(self, mode: str) -> NDArray[np.float64]:
+        """Mean over the cases of each learner who has any, learners rising."""
+        return per_learner(self.ndcg[mode], self.replay.cases.learner)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One seed's version, its settings, and what they do."""
+
+    result: TrainResult
+    bound: BoundRecommender
+    config: Reweighting
+    inner: dict[str, Any]  # what the fit of the settings saw
+    replay: Replay  # with all cases
+    outcome: Outcome
+
 
 def measure_reweight(options: Options) -> None:
     """Writes the report; raises BadDataError where the folder cannot be used."""
     watch = report.Stopwatch()
     with progress_bar() as bar, version_folder(options.save) as folder:
-        data = _usable(read_folder(options.data))
-        replay = replay_at(data, moment_of(data.log.time))
-        if not len(replay.cases):
-            raise BadDataError(f"{data.path}: column rating: nothing helpful after the moment")
+        data = usable(read_folder(options.data))
         with watch.stage("encode"):
             catalogue, text = encode_texts(data, options.minutes, bar)
-        run = _Measurement(data, catalogue, options, bar, watch)
-        config, fitted = run.fit(replay.moment)
-        result, bound = run.train(replay, OUTER, folder, calibrate=options.save is not None)
-        put(folder, taste_before(replay), config)
-        bound = Recommender.load(folder, device=run.device).bind(catalogue)
+        found = Measurement(data, catalogue, options, bar, watch).run(folder)
+        outcome, result = found.outcome, found.result
         with watch.stage("evaluate"):
-            outcome = run.evaluate(bound, replay, config)
-            milliseconds = _score_ms(bound, outcome, config)
+            milliseconds = _score_ms(found.bound, outcome, found.config)
         content = {
             "task": "reweight",
             "data": data.name,
@@ -81,13 +90,13 @@ def measure_reweight(options: Options) -> None:
             "parameters": result.parameters,
             "score_ms": milliseconds,
             "chosen": {
-                "moment": replay.moment,
+                "moment": found.replay.moment,
                 "cases": len(outcome.replay.cases),
-                "cases_in_all": len(replay.cases),
+                "cases_in_all": len(found.replay.cases),
                 "learners": len(np.unique(outcome.replay.cases.learner)),
                 "text": text,
-                "reweighting": config.to_dict(),
-                "inner": fitted,
+                "reweighting": found.config.to_dict(),
+                "inner": found.inner,
                 **result.chosen,
             },
             "seed": options.seed,
@@ -95,7 +104,8 @@ def measure_reweight(options: Options) -> None:
     report.write_report(options.out, content)
 
 
-def _usable(data: DataFolder) -> DataFolder:
+def usable(data: DataFolder) -> DataFolder:
+    """With each learner's rows in time; raises BadDataError where there is nothing to replay."""
     for column, there in (("rating", data.rating is not None), ("timestamp", data.timed)):
         if not there:
             raise BadDataError(f"{data.path}: line 1: column {column} is missing")
@@ -104,8 +114,7 @@ def _usable(data: DataFolder) -> DataFolder:
 
 def _tables(outcome: Outcome, seed: int) -> dict[str, Any]:
     """The report's `metrics` and `baselines`; differences are paired over learners."""
-    learner = outcome.replay.cases.learner
-    by = {mode: per_learner(outcome.ndcg[mode], learner) for mode in MODES}
+    by = {mode: outcome.by_learner(mode) for mode in MODES}
 
     def interval(values: NDArray[np.float64]) -> metrics.Interval:
         return metrics.mean_interval(values, seed)
@@ -127,7 +136,7 @@ def _tables(outcome: Outcome, seed: int) -> dict[str, Any]:
     }
 
 
-class _Measurement:
+class Measurement:
     """One data folder, replayed at a moment and, to fit, at an earlier one."""
 
     def __init__(
@@ -142,6 +151,20 @@ class _Measurement:
         self.bar, self.watch = bar, watch
         self.device = str(pick(options.device))
         self.began = watch.total
+
+    def run(self, folder: Path) -> Found:
+        """Fit, train a version into `folder`, and replay; raises BadDataError without a case."""
+        replay = replay_at(self.data, moment_of(self.data.log.time))
+        if not len(replay.cases):
+            raise BadDataError(f"{self.data.path}: column rating: nothing helpful after the moment")
+        config, inner = self.fit(replay.moment)
+        keep = self.options.save is not None
+        result, _ = self.train(replay, OUTER, folder, calibrate=keep)
+        put(folder, taste_before(replay), config)
+        bound = Recommender.load(folder, device=self.device).bind(self.catalogue)
+        with self.watch.stage("evaluate"):
+            outcome = self.evaluate(bound, replay, config)
+        return Found(result, bound, config, inner, replay, outcome)
 
     def left(self, share: float) -> float:
         """Seconds until this part of the time after encoding is over."""
@@ -195,9 +218,10 @@ class _Measurement:
     def evaluate(self, bound: BoundRecommender, replay: Replay, config: Reweighting) -> Outcome:
         """All cases, or of each learner as many as there is time for."""
         trial = replay.some(256, self.options.seed)
+        self._ndcg(bound, trial, None, config)  # the first time takes longer
         began = time.monotonic()
         self._ndcg(bound, trial, None, config)
-        passes = 4.5 + (credit_cost(replay) if config.own < 1 else 0.0)
+        passes = (4.5 if config.step else 1.0) + (credit_cost(replay) if config.own < 1 else 0.0)
         each = passes * (time.monotonic() - began) / len(trial.cases)
         affordable = int(self.left(DONE) / each)
         replay = replay.some(max(affordable, 256), self.options.seed)
@@ -210,7 +234,10 @@ class _Measurement:
             if mode != "off":
                 strength = strengths(replay, config, shuffle)
                 tables[mode] = ledgers.at_cases(config, strength)
-            found[mode] = self._ndcg(bound, replay, tables.get(mode), config)
+            same = mode != "off" and not config.step
+            found[mode] = (
+                found["off"] if same else self._ndcg(bound, replay, tables.get(mode), config)
+            )
         return Outcome(replay, found, tables["on"])
 
     def _ndcg(

@@ -10,6 +10,7 @@ import pytest
 
 from recommender.core.cli import main
 from recommender.core.serving import Recommender
+from recommender.core.studies import __main__ as studies
 
 LEARNERS, ITEMS, TOPICS = 60, 40, 4
 
@@ -98,3 +99,23 @@ def test_a_folder_without_ratings_is_refused_in_one_line(
     assert error.startswith("error: ")
     assert "column rating is missing" in error
     assert not (tmp_path / "report.json").exists()
+
+
+def test_a_study_tells_each_seed_and_their_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(write(tmp_path / "data", concepts=False))
+    seeds = ["--seed", "3", "--seed", "4"]
+    assert studies.main(["reweight", data, "--minutes", "0.2", *seeds]) == 0
+    head, _, *rows = capsys.readouterr().out.strip().splitlines()
+    assert "placebo's gain" in head
+    assert [row.split("|")[1].strip() for row in rows] == ["3", "4", "**mean**"]
+    assert all("[" in row.split("|")[4] for row in rows)
+
+
+def test_a_study_of_a_folder_without_ratings_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(write(tmp_path / "data", rated=False))
+    assert studies.main(["reweight", data]) == 2
+    assert "column rating is missing" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from recommender.core.studies import (
     faithfulness,
     policy_value,
     quantisation,
+    reweight,
     robustness,
     scale,
     seeds,
@@ -37,6 +38,7 @@ STUDIES = {
     "calibration": (calibration.run, "attention gone wrong: who notices, and what repairs it"),
     "fairness": (fairness.run, "predicted success by parts of the learners: whom it misjudges"),
     "faithfulness": (faithfulness.run, "whether the events that reasons name are those that count"),
+    "reweight": (reweight.run, "what feedback gains: several seeds, paired over learners"),
     "ablation": (ablation.run, "what each part is worth, on validation"),
 }
 
@@ -51,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study.add_argument("--minutes", type=float, default=15.0, help="bound of each training run")
         study.add_argument("--epochs", type=int, help="of each training run, at most")
         study.add_argument(
-            "--seed", type=int, action="append", help="repeatable for `seeds` and `success`"
+            "--seed",
+            type=int,
+            action="append",
+            help="repeatable for `seeds`, `success`, `reweight`",
         )
         if name in ("calibration", "faithfulness"):
             study.add_argument(
@@ -81,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 minutes=options.minutes,
                 epochs=options.epochs,
                 seeds=tuple(
-                    options.seed or ((0, 1, 2) if options.study in ("seeds", "success") else (0,))
+                    options.seed
+                    or ((0, 1, 2) if options.study in ("seeds", "success", "reweight") else (0,))
                 ),
                 device=options.device,
                 bar=bar,
