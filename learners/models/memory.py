@@ -57,7 +57,7 @@ class MemoryCard(models.Model):
     def as_memory(self, fit: Fit = DEFAULTS) -> Memory:
         """Of a learner who has this fit now; one that was computed with the defaults stays so until the next refresh."""
         values = (getattr(self, name) for name in self.COLUMNS)
-        return Memory(*values, fit=fit if self.fit else DEFAULTS)
+        return Memory._make([*values, fit if self.fit else DEFAULTS])
 
 
 class MemoryFit(models.Model):

@@ -60,7 +60,7 @@ def read_memories(
     for learner, revision, *card in cards.values_list("learner_id", "fit", *MemoryCard.COLUMNS):
         fit = fits[learner]
         if revision == fit.revision:
-            memory = Memory(*card, fit=fit)
+            memory = Memory._make([*card, fit])
             found[learner].by_item[memory.item_id] = memory
     behind = {
         (row.learner_id, row.item_id): row.attempts

@@ -56,13 +56,13 @@ _METRICS: Final[Mapping[str, Callable[[Floats, Floats], float]]] = {
 class _Collected:
     """Held-out reviews of many learners: who, what happened, and what each model promised."""
 
-    learner: list[Floats] = field(default_factory=list)
+    learner: list[NDArray[np.int64]] = field(default_factory=list)
     right: list[Floats] = field(default_factory=list)
     promised: dict[str, list[Floats]] = field(default_factory=dict)
     in_use: int = 0
 
     def add(self, number: int, right: Floats, promised: Mapping[str, Floats]) -> None:
-        self.learner.append(np.full(len(right), number))
+        self.learner.append(np.full(len(right), number, dtype=np.int64))
         self.right.append(right)
         for name, each in promised.items():
             self.promised.setdefault(name, []).append(each)
@@ -137,7 +137,6 @@ def study_simulation(
 def _collect(people: Iterable[SimulatedLearner | History], *, fitting: bool) -> _Collected:
     found = _Collected()
     for number, person in enumerate(people):
-        simulated = isinstance(person, SimulatedLearner)
         history = person.history if isinstance(person, SimulatedLearner) else person
         if len(list_review_times(history)) < (TO_FIT if fitting else 2):
             continue
@@ -154,7 +153,7 @@ def _collect(people: Iterable[SimulatedLearner | History], *, fitting: bool) -> 
             promised[FITTED] = fitted.promised
             promised[SERVED] = fitted.promised if judged.better else default.promised
             found.in_use += judged.better
-        if simulated:
+        if isinstance(person, SimulatedLearner):
             rows = list_reviews(history, since=moment)
             promised[TRUTH] = np.array([person.truth[item][place] for item, place in rows])
         found.add(number, default.right, promised)

@@ -87,12 +87,12 @@ def simulate_defaults(*, learners: int, seed: int) -> Iterator[SimulatedLearner]
             while day < DAYS:
                 at = BEGIN + timedelta(days=day)
                 chance = scheduler.get_card_retrievability(card, at) if answers else KNOWN
-                drawn = uniform(seed, Stream.ANSWER, learner, day, exercise)[()]
+                drawn = float(uniform(seed, Stream.ANSWER, learner, day, exercise)[()])
                 review = Review(learner * 10**6 + exercise * 1000 + day, at, drawn < chance, False)
                 card, _log = scheduler.review_card(card, review.rating, at)
                 answers.append(review)
                 chances.append(chance)
-                gap = LONGEST_GAP ** uniform(seed, Stream.GAP, learner, day, exercise)[()]
+                gap = LONGEST_GAP ** float(uniform(seed, Stream.GAP, learner, day, exercise)[()])
                 day += round(gap)
         yield SimulatedLearner(history, truth)
 
