@@ -5,6 +5,7 @@ from recommender.models.experiments import Experiment, ExperimentMember
 from recommender.models.feedback import AttentionProfile, Feedback
 from recommender.models.health import HealthSummary
 from recommender.models.observations import ItemNorm, Observation
+from recommender.models.ranking import RankingChange
 from recommender.models.slates import Impression, Slate
 from recommender.models.versions import Activation, Lease, ModelVersion, TrainingRun
 
@@ -21,6 +22,7 @@ __all__ = [
     "Lease",
     "ModelVersion",
     "Observation",
+    "RankingChange",
     "RepairTrial",
     "Slate",
     "TrainingRun",

@@ -27,6 +27,7 @@ from recommender.pipeline.history import to_log
 from recommender.pipeline.mastering import Mastering
 from recommender.pipeline.ranking import choose_exercises, rank_learner
 from recommender.selectors.situations import Read
+from recommender.selectors.terms import read_switched_off
 from recommender.services.slates import name_cited_events, read_event_names
 from recommender.services.syllabus import (
     NOT_IN_SYLLABUS,
@@ -35,6 +36,7 @@ from recommender.services.syllabus import (
 )
 from recommender.standing import Standing, assess
 from recommender.storage import KEPT, pack_contributions, pack_history
+from recommender.terms import Without
 
 if TYPE_CHECKING:
     from recommender.core.serving import BoundRecommender
@@ -81,12 +83,13 @@ def make_slates(
     estimates what each of them has mastered. `on_progress` is called between the steps.
     """
     loaded = load_catalogue(encoder=model.recommender.manifest.encoder if model else "")
+    off = read_switched_off()
     standings = {
         read.situation.learner: assess(
             loaded.outline,
             read.situation,
             now=now,
-            without=() if model is not None and read.history else NOT_IN_SYLLABUS,
+            without=off if model is not None and read.history else NOT_IN_SYLLABUS,
         )
         for read in reads
     }
@@ -120,6 +123,7 @@ def make_slates(
             calibrator=calibrator,
             mastering=mastering,
             on_progress=on_progress,
+            off=off,
         )
     return slates
 
@@ -154,6 +158,7 @@ def _make_model_slates(
     calibrator: Calibrator | None,
     mastering: Mastering | None,
     on_progress: Callable[[], None],
+    off: Without,
 ) -> list[Slate]:
     outline = loaded.outline
     bound = _bind(model, loaded)
@@ -193,6 +198,7 @@ def _make_model_slates(
                 target=read.situation.target_success,
                 level=find_level(outline, read.situation.list_said, now=now),
                 key=keys[place],
+                without=off,
             )
         )
         if place % 64 == 0:

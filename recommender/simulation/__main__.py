@@ -1,17 +1,20 @@
-"""Fit the simulator to answers of a data folder, or show how its worlds behave in classic experiments."""
+"""Fit the simulator to answers, show how its worlds behave in classic experiments, or tell what each term is worth."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from recommender.core.errors import CoreError
 from recommender.core.measure_common import progress_bar
 from recommender.core.report import write_json
 from recommender.simulation.fitting import fit_folder
+from recommender.simulation.jobs import WITHOUT
 from recommender.simulation.moments import distance, fit_practice, with_parameters
 from recommender.simulation.validation import GAPS, INTERVALS, practice_curve, spacing
 from recommender.simulation.world import SHIPPED, list_shipped, load_world
@@ -26,14 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fit.add_argument("--world", type=Path, default=SHIPPED / "fading.json")
     validate = tasks.add_parser("validate", help="spacing and practice in each world")
     validate.add_argument("--world", type=Path, action="append")
-    for task in (fit, validate):
+    effects = tasks.add_parser(
+        "effects", help="what each term is worth, from a report of `simulate`"
+    )
+    effects.add_argument("report", type=Path, metavar="REPORT.json")
+    effects.add_argument("--measured", required=True, metavar="DATE", help="when, YYYY-MM-DD")
+    for task in (fit, validate, effects):
         task.add_argument("--json", type=Path, required=True, metavar="OUT", help="report to write")
     options = parser.parse_args(arguments)
     try:
         if not options.json.absolute().parent.is_dir():
             raise CoreError(f"--json {options.json}: no such folder")
-        content = _fit(options) if options.task == "fit" else _validate(options)
-        write_json(options.json, content)
+        write_json(options.json, _TASKS[options.task](options))
     except (CoreError, OSError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
@@ -74,6 +81,26 @@ def _validate(options: argparse.Namespace) -> dict[str, Any]:
         }
     return {"task": "validate", "worlds": worlds}
 
+
+def _effects(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        report = json.loads(options.report.read_text(encoding="utf-8"))
+        told = {
+            world: {
+                policy: policies[policy]["diff_to_attune"]["knowledge_30d"] for policy in WITHOUT
+            }
+            for world, policies in report["worlds"].items()
+        }
+        asked = {name: report[name] for name in ("learners", "minutes", "seed")}
+        return {"measured": str(date.fromisoformat(options.measured)), **asked, "worlds": told}
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = ", ".join(("attune", *WITHOUT))
+        raise CoreError(
+            f"{options.report}: no report with the policies {wanted}: {error!r}"
+        ) from error
+
+
+_TASKS: Final = {"fit": _fit, "validate": _validate, "effects": _effects}
 
 if __name__ == "__main__":
     sys.exit(main())
