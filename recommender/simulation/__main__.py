@@ -93,7 +93,7 @@ def _effects(options: argparse.Namespace) -> dict[str, Any]:
         }
         asked = {name: report[name] for name in ("learners", "minutes", "seed")}
         return {"measured": str(date.fromisoformat(options.measured)), **asked, "worlds": told}
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         wanted = ", ".join(("attune", *WITHOUT))
         raise CoreError(
             f"{options.report}: no report with the policies {wanted}: {error!r}"
