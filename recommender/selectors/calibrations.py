@@ -34,9 +34,10 @@ class RepairInForce:
 def find_repair(*, version_id: int) -> RepairInForce | None:
     """Return the first repair of a version that was not withdrawn; None where all were."""
     found = RepairTrial.objects.filter(version=version_id)
-    trials = {repair: rest for repair, *rest in found.values_list("repair", "state", "pk")}
+    rows = found.values_list("repair", "state", "pk")
+    trials = {repair: (state, key) for repair, state, key in rows}
     for repair in RepairTrial.Repair.values:
-        state, key = trials.get(repair, (None, None))
+        state, key = trials.get(repair, ("", None))
         if state not in WITHDRAWN_STATES:
             return RepairInForce(version_id, repair, state == RepairTrial.State.STAYS, key)
     return None
