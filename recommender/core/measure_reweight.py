@@ -227,7 +227,8 @@ class Measurement:
         replay = replay.some(max(affordable, 256), self.options.seed)
         led = credit(bound, replay) if config.own < 1 and config.step else None
         ledgers = Ledgers(replay, self.catalogue, led)
-        found, tables = {}, {}
+        found: dict[str, NDArray[np.float64]] = {}
+        tables: dict[str, Tables] = {}
         for mode in MODES:
             self.bar.stage(f"evaluate {mode}")
             shuffle = self.options.seed + 1 if mode == "placebo" else None
