@@ -2,6 +2,7 @@ from django.urls import path
 
 from recommender.api import operators
 from recommender.api.attention import AttentionView, LearnerAttentionView, SlateAttentionView
+from recommender.api.placement import PlacementView
 from recommender.api.recommendations import (
     FeedbackView,
     GivenFeedbackView,
@@ -26,6 +27,7 @@ urlpatterns = [
         SlateAttentionView.as_view(),
         name="recommendation-attention",
     ),
+    path("placement/", PlacementView.as_view(), name="placement"),
     path("me/reviews/", DueReviewsView.as_view(), name="me-reviews"),
     path("me/attention/", AttentionView.as_view(), name="me-attention"),
     path(

@@ -26,6 +26,7 @@ LEARNER = [
     *("/items/letters-lesson/", "/items/letters-one/", "/items/letters-one/?hints-0=1"),
     *("/items/letters-two/", "/items/letters-lesson/?focus=1"),
     *("/reviews/", "/items/letters-one/?review=1"),
+    *("/placement/algebra/", "/items/letters-one/?placement=1"),
     *("/accounts/email/", "/accounts/password/change/", "/accounts/logout/"),
 ]
 TEACHER = [

@@ -1,6 +1,7 @@
 """The page of one item: read, watch or answer it, say what you think of it, and go on."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,6 +24,7 @@ from content.selectors import list_items
 from learners.models import ItemProgress
 from learners.selectors import get_studied_item
 from learners.services.events import NewEvent, record_attempt, record_events
+from recommender.selectors.placement import read_placement
 from recommender.selectors.recommendations import RecommendedItem, find_newest_slate
 from recommender.selectors.reviews import DueReview, list_due_reviews
 from recommender.services.recommendations import get_recommendations
@@ -135,9 +137,14 @@ def _context(
     grade: Any = None,
 ) -> dict[str, Any]:
     progress = ItemProgress.objects.filter(learner=request.user, item=item).first()
-    review = studied and "1" in {request.POST.get("review"), request.GET.get("review")}
+    review, placement = (
+        studied and "1" in {request.POST.get(name), request.GET.get(name)}
+        for name in ("review", "placement")
+    )
     slate = _find_slate(request, item) if studied else None
-    find = _find_next_review if review else _find_following
+    find: Callable[[PersonRequest, Item], Any] = _find_following
+    if review or placement:
+        find = _find_next_review if review else _find_next_question
     return {
         "item": item,
         "body": render_markdown(item.body),
@@ -149,7 +156,8 @@ def _context(
         "following": find(request, item) if studied else None,
         "slate": slate,
         "review": review,
-        "kept_query": _keep_query(slate, review=review),
+        "placement": placement,
+        "kept_query": _keep_query(slate, review=review, placement=placement),
         "signals": SIGNALS,
         "focused": request.GET.get("focus") == "1",
     }
@@ -167,9 +175,22 @@ def _find_next_review(request: PersonRequest, item: Item) -> DueReview | None:
     return next((each for each in due if each.slug != item.slug), None)
 
 
-def _keep_query(slate: UUID | None, *, review: bool) -> str:
-    """What links to the same page hand on: the slate that brought her here, and that she goes through her reviews."""
-    kept = {**({"slate": slate} if slate else {}), **({"review": 1} if review else {})}
+def _find_next_question(request: PersonRequest, item: Item) -> Item | None:
+    """What would tell most of where she stands in the course, but this one."""
+    found = read_placement(
+        learner_id=request.user.pk,
+        course_slug=item.course.slug,
+        now=timezone.now(),
+        without=item.slug,
+    )
+    return found.item if found else None
+
+
+def _keep_query(slate: UUID | None, *, review: bool, placement: bool) -> str:
+    """What links to the same page hand on: the slate that brought her here, and the session that she is in."""
+    kept: dict[str, Any] = {"slate": slate} if slate else {}
+    kept |= {"review": 1} if review else {}
+    kept |= {"placement": 1} if placement else {}
     return f"?{urlencode(kept)}" if kept else ""
 
 

@@ -17,6 +17,7 @@ from recommender.core.studies import (
     cold_start,
     fairness,
     faithfulness,
+    placement,
     policy_value,
     quantisation,
     reweight,
@@ -69,6 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judged = studies.add_parser("policy-value", help=text, description=text)
     judged.add_argument("--runs", type=int, default=policy_value.RUNS, help="logs of each kind")
     judged.add_argument("--seed", type=int, default=0)
+    text = "whether placement's questions tell more than random ones, on simulated learners"
+    placed = studies.add_parser("placement", help=text, description=text)
+    placed.add_argument("--learners", type=int, default=placement.LEARNERS)
+    placed.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if options.study == "scale":
@@ -77,6 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.study == "policy-value":
         with progress_bar() as bar:
             text = policy_value.run(runs=max(1, options.runs), seed=options.seed, bar=bar)
+        sys.stdout.write(text)
+        return 0
+    if options.study == "placement":
+        with progress_bar() as bar:
+            text = placement.run(learners=max(2, options.learners), seed=options.seed, bar=bar)
         sys.stdout.write(text)
         return 0
     try:

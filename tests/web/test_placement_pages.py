@@ -1,0 +1,111 @@
+"""Placement: a newcomer is offered a few questions, answers them one after the other without a script, and may leave."""
+
+import re
+import uuid
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from web_pages import text_of
+
+from learners.models import Event
+from learners.services.assignments import give_assignment
+from recommender.core.placement import MOST
+from recommender.models import Feedback, Slate
+
+PLACE = "/placement/algebra/"
+API = "/api/v1/placement/"
+
+
+def asked(body: str) -> str:
+    """The exercise that the page leads to."""
+    (slug,) = set(re.findall(r'href="/items/([a-z-]+)/\?placement=1">', body))
+    return slug
+
+
+def answer(client: Any, slug: str, *, right: bool = True) -> str:
+    body = {"id": uuid.uuid4(), "answer-0": "4" if right else "5", "placement": "1"}
+    return text_of(client.post(f"/items/{slug}/answer/", body))
+
+
+def test_a_newcomer_is_placed(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    assert f'href="{PLACE}"' in text_of(client.get("/"))
+    start = text_of(client.get(PLACE))
+    assert f"At most {MOST} questions" in start
+    slug = asked(start)
+    assert slug.startswith("equations")  # in the middle of the course
+    question = text_of(client.get(f"/items/{slug}/?placement=1"))
+    assert 'name="placement" value="1"' in question
+    graded = answer(client, slug, right=True)
+    assert "Next question" in graded
+    harder = asked(graded)
+    assert harder != slug
+    assert not harder.startswith("letters")
+    assert "Go on" in text_of(client.get(PLACE))
+    # They are answers like all others.
+    assert list(Event.objects.values_list("item__slug", "verb", "success")) == [
+        (slug, "answered", True)
+    ]
+    seen = {slug}
+    while "Next question" in graded:
+        slug = asked(graded)
+        assert slug not in seen
+        seen.add(slug)
+        graded = answer(client, slug, right=False)
+    assert "That is enough to know where to begin" in graded
+    assert "There is nothing left to ask." in text_of(client.get(PLACE))
+    assert PLACE not in text_of(client.get("/"))
+
+
+def test_a_wrong_answer_leads_to_something_easier(page: Any, alice: Any, group: Any) -> None:
+    client = page(alice)
+    slug = asked(text_of(client.get(PLACE)))
+    assert asked(answer(client, slug, right=False)).startswith("letters")
+    # Another try does not count: what she knew is what she answered first.
+    again = text_of(client.get(PLACE))
+    answer(client, slug, right=True)
+    assert asked(text_of(client.get(PLACE))) == asked(again)
+
+
+@pytest.mark.parametrize("why", ["known", "not_now", "banned", "unpublished"])
+def test_what_she_should_not_meet_is_not_asked(
+    why: str, page: Any, alice: Any, bob: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    client = page(alice)
+    client.get("/")
+    item = algebra.items[asked(text_of(client.get(PLACE)))]
+    if why in Feedback.Signal.values:
+        slate = Slate.objects.filter(learner=alice).latest("computed_at")
+        client.post(f"/next/{slate.pk}/feedback/", {"item": item.slug, "signal": why})
+    elif why == "banned":
+        give_assignment(group=group, teacher=bob, rule="ban", items=[item])
+    else:
+        type(item).objects.filter(pk=item.pk).update(published=False)
+    assert asked(text_of(client.get(PLACE))) != item.slug
+
+
+def test_the_api_asks_the_same(api: Any, page: Any, alice: Any, group: Any) -> None:
+    body = api(alice).get(API, {"course": "algebra"}).json()
+    assert body["item"]["slug"] == asked(text_of(page(alice).get(PLACE)))
+    assert (body["finished"], body["answered"], body["at_most"]) == (False, 0, MOST)
+    path = f"/api/v1/items/{body['item']['slug']}/attempts/"
+    attempt = {"id": str(uuid.uuid4()), "response": 4}
+    assert api(alice).post(path, attempt, format="json").status_code == 201
+    after = api(alice).get(API, {"course": "algebra"}).json()
+    assert after["answered"] == 1
+    assert after["ability"] > body["ability"]
+    assert after["standard_error"] < body["standard_error"]
+
+
+def test_who_is_not_in_the_course_is_told_nothing_of_it(
+    api: Any, page: Any, charlie: Any, group: Any
+) -> None:
+    assert page(charlie).get(PLACE).status_code == 404
+    for course in ("algebra", "nowhere"):
+        refused = api(charlie).get(API, {"course": course})
+        assert refused.status_code == 400
+        assert "course" in refused.json()["error"]["fields"]
+    assert "course" in api(charlie).get(API).json()["error"]["fields"]
+    assert api(None).get(API, {"course": "algebra"}).status_code == 401
+    assert page(None).get(PLACE).status_code == 302
