@@ -270,3 +270,13 @@ def test_the_study_tells_whom_predictions_misjudge(
     }
     # Forty held-out learners: thirds are told of, and no prediction is off by half.
     assert all(abs(surplus) < 0.3 for surplus in told.values())
+
+
+def test_a_study_of_learners_with_few_answers_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["learner,item,order,correct,fold"]
+    lines += [f"u{who},i{n},{n},{n % 2},{who % 5 + 1}" for who in range(20) for n in range(1, 5)]
+    (tmp_path / "interactions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert main(["fairness", str(tmp_path)]) == 2
+    assert "no learner of the test part has more than" in capsys.readouterr().err

@@ -36,6 +36,10 @@ def run(bench: Workbench) -> str:
     protocol = SuccessProtocol.of(
         data, bench.catalogue, Options(data.path.parent, data.path, minutes=bench.minutes)
     )
+    owner = log.learner_of_event()[protocol.rows]
+    later = protocol.rows - log.offsets[owner] >= FIRST
+    if not later.any():
+        raise BadDataError(f"no learner of the test part has more than {FIRST} answers")
     head, _result = train_success(
         log,
         bench.catalogue,
@@ -48,9 +52,7 @@ def run(bench: Workbench) -> str:
     given = bench.catalogue.text
     text = None if given is None else torch.from_numpy(given).to(device)
     chance = protocol.predict(head, text, device)
-    learner = log.learner_of_event()[protocol.rows]
-    later = protocol.rows - log.offsets[learner] >= FIRST
-    rows, learner, chance = protocol.rows[later], learner[later], chance[later]
+    rows, learner, chance = protocol.rows[later], owner[later], chance[later]
     right = (np.asarray(log.outcome)[rows] == RIGHT).astype(np.float64)
     slots = bench.catalogue.concept_slots[np.asarray(log.item, dtype=np.int64)[rows]]
     nothing = np.zeros(0)
