@@ -276,6 +276,7 @@ def _list_cited(
     for standing in standings:
         for remedy in standing.remedies.values():
             cited.update(answer.event for answer in remedy.answers)
+        cited.update(again.answer.event for again in standing.reteaching.values())
     return cited
 
 

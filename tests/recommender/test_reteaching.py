@@ -135,6 +135,8 @@ def test_the_list_says_why_and_a_day_passes_before_the_next_time(
     activate()
     did(alice, "completed", "letters-lesson", ago=3 * DAY)
     uid = did(alice, "answered", "letters-one", right=False, ago=HOUR)
+    for minutes in range(50):  # so that the model attends to others than the one that is cited
+        did(alice, "viewed", "graphs-lesson", ago=timedelta(minutes=minutes))
     found = listed()
     (reason,) = [each for each in found["reasons"] if each["code"] == "reteaching"]
     assert "Letters" in reason["text"]
