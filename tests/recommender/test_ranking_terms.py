@@ -1,11 +1,15 @@
 """Operators switch terms of the ranking off and on: what a list then does without, who may, and what is kept of it."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from common.api.errors import Refused
+from connections import all_at_once
+from django.db import transaction
 from django.test import Client
 
 from learners.models import User
@@ -131,6 +135,26 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(
     assert read_switched_off() == {Term.REMEDIES}
     with pytest.raises(Refused):
         switch_terms(off=[], by=olga, seen=0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("before", [[], [Term.REMEDIES]], ids=["nothing changed yet", "changed"])
+def test_of_two_changes_at_once_one_is_refused(before: list[Term]) -> None:
+    switch_terms(off=before, by=None)
+    seen = RankingChange.objects.values_list("pk", flat=True).first() or 0
+    refused = []
+
+    def switch_off(term: Term) -> None:
+        try:
+            with transaction.atomic():
+                switch_terms(off=[term], by=None, seen=seen)
+                time.sleep(0.3)  # the other begins before this one is committed
+        except Refused:
+            refused.append(term)
+
+    all_at_once([partial(switch_off, Term.MEMORY), partial(switch_off, Term.AFFINITY)])
+    assert len(refused) == 1
+    assert read_switched_off() == {Term.MEMORY, Term.AFFINITY} - set(refused)
 
 
 def test_every_change_is_kept_and_no_other(olga: User) -> None:
