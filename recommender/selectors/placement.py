@@ -47,7 +47,7 @@ class Placement:
 def find_placement(
     *, learner_id: int, courses: Sequence[Course], now: datetime
 ) -> Placement | None:
-    """Return the placement of the first of these courses in which she has hardly answered anything, if it is worth asking.
+    """Return the first placement, in the order of these courses, that has something to ask where she has hardly answered.
 
     One query for everybody who has begun, ten for who has not.
     """
@@ -61,11 +61,12 @@ def find_placement(
         return None
     asking = Item.objects.filter(course__in=cold, published=True, kind__in=Item.GRADABLE)
     counts = dict(asking.values("course").annotate(n=Count("pk")).values_list("course", "n"))
-    course = next((each for each in cold if counts.get(each.pk, 0) >= FEWEST), None)
-    if course is None:
-        return None
-    found = read_placement(learner_id=learner_id, course_slug=course.slug, now=now)
-    return found if found is not None and not found.finished else None
+    for course in cold:
+        if counts.get(course.pk, 0) >= FEWEST:
+            found = read_placement(learner_id=learner_id, course_slug=course.slug, now=now)
+            if found is not None and not found.finished:
+                return found
+    return None
 
 
 def read_placement(

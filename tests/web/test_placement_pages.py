@@ -6,12 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from web_pages import text_of
 
+from content.models import Concept, Course, Item, Question
 from learners.models import Event
 from learners.services.assignments import give_assignment
+from learners.services.groups import add_course
 from recommender.core.placement import MOST
 from recommender.models import Feedback, Slate
+from recommender.selectors.placement import FEWEST, read_placement
 
 PLACE = "/placement/algebra/"
 API = "/api/v1/placement/"
@@ -26,6 +30,23 @@ def asked(body: str) -> str:
 def answer(client: Any, slug: str, *, right: bool = True) -> str:
     body = {"id": uuid.uuid4(), "answer-0": "4" if right else "5", "placement": "1"}
     return text_of(client.post(f"/items/{slug}/answer/", body))
+
+
+def make_exercises(slug: str, count: int) -> Course:
+    """A course of so many exercises (whose answer is 4) of one concept."""
+    course = Course.objects.create(slug=slug, title=slug.capitalize())
+    concept = Concept.objects.create(slug=slug, title=slug.capitalize())
+    for number in range(count):
+        item = Item.objects.create(
+            course=course,
+            slug=f"{slug}-{'abcdefghij'[number]}",
+            title=f"{slug} {number}",
+            kind="exercise",
+            position=number,
+        )
+        item.concepts.add(concept)
+        Question.objects.create(item=item, answer_type="number", key={"value": 4, "tolerance": 0})
+    return course
 
 
 def test_a_newcomer_is_placed(page: Any, alice: Any, group: Any) -> None:
@@ -83,6 +104,23 @@ def test_what_she_should_not_meet_is_not_asked(
     else:
         type(item).objects.filter(pk=item.pk).update(published=False)
     assert asked(text_of(client.get(PLACE))) != item.slug
+
+
+def test_a_finished_placement_does_not_hide_that_of_the_next_course(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    biology = make_exercises("biology", FEWEST)
+    add_course(group=group, course=biology)
+    client = page(alice)
+    for name, item in algebra.items.items():
+        if item.kind == "exercise":
+            answer(client, name)
+    placed = read_placement(learner_id=alice.pk, course_slug="algebra", now=timezone.now())
+    assert placed is not None
+    assert placed.finished
+    body = text_of(client.get("/"))
+    assert PLACE not in body
+    assert 'href="/placement/biology/"' in body
 
 
 def test_the_api_asks_the_same(api: Any, page: Any, alice: Any, group: Any) -> None:
