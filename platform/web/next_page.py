@@ -10,7 +10,7 @@ from django.utils import timezone
 from content.models import Course, Item
 from learners.models import User
 from learners.selectors import list_learner_courses
-from recommender.selectors.placement import Placement, find_placement
+from recommender.selectors.placement import find_offer
 from recommender.selectors.recommendations import RecommendedItem
 from recommender.selectors.reviews import list_due_reviews
 from recommender.services.recommendations import get_recommendations
@@ -43,8 +43,8 @@ class NextPage:
     assigned: int
     courses: list[Course]
     course: Course | None
-    placement: Placement | None = None
-    """Of a course in which she has hardly answered anything."""
+    placement: Course | None = None
+    """The course in which to offer her one."""
 
 
 def read_next_page(*, learner: User, course_slug: str = "") -> NextPage | None:
@@ -79,7 +79,7 @@ def read_next_page(*, learner: User, course_slug: str = "") -> NextPage | None:
         assigned=sum(bool(each & {"assigned", "pinned"}) for each in codes),
         courses=courses,
         course=course,
-        placement=find_placement(
+        placement=find_offer(
             learner_id=learner.pk, courses=[course] if course else courses, now=timezone.now()
         ),
     )

@@ -1,13 +1,15 @@
 """Where a newcomer stands in a course, from her first answers, and which exercise would tell most about it."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from redis.exceptions import RedisError
 
 from content.models import Course, Item
@@ -27,8 +29,9 @@ from recommender.selectors.ledger import list_hidden
 FEWEST: Final = 4
 """With fewer exercises in a course there is nothing to choose from."""
 
-
 KEPT_SECONDS: Final = 3600
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,28 +47,42 @@ class Placement:
         return self.item is None
 
 
-def find_placement(
-    *, learner_id: int, courses: Sequence[Course], now: datetime
-) -> Placement | None:
-    """Return the first placement, in the order of these courses, that has something to ask where she has hardly answered.
+def find_offer(*, learner_id: int, courses: Sequence[Course], now: datetime) -> Course | None:
+    """Return the first of these courses in which she has answered little and whose placement has something to ask.
 
-    One query for everybody who has begun, ten for who has not.
+    Little is fewer than MOST exercises, and not all there are. One query for who has answered MOST in each course, two
+    for who has answered all where there are fewer, six else. The catalogue isn't read but for an hourly look at where a
+    course's exercises lie, by which to tell whether a placement that was begun is at its end.
     """
-    ids = [course.pk for course in courses]
-    told = ItemProgress.objects.filter(learner=learner_id, attempts__gt=0, item__course__in=ids)
+    given = ItemProgress.objects.filter(learner=learner_id, attempts__gt=0)
+    asking = Item.objects.filter(published=True, kind__in=Item.GRADABLE)
+    told = given.filter(
+        item__course__in=courses, item__published=True, item__kind__in=Item.GRADABLE
+    )
     answered = dict(
         told.values("item__course").annotate(n=Count("pk")).values_list("item__course", "n")
     )
-    cold = [course for course in courses if answered.get(course.pk, 0) < MOST]
+    few = [course for course in courses if answered.get(course.pk, 0) < MOST]
+    if not few:
+        return None
+    sizes = asking.filter(course__in=few).values("course").annotate(n=Count("pk"), last=Max("pk"))
+    stamps = {row["course"]: (row["n"], row["last"]) for row in sizes if row["n"] >= FEWEST}
+    cold = [
+        each for each in few if each.pk in stamps and answered.get(each.pk, 0) < stamps[each.pk][0]
+    ]
     if not cold:
         return None
-    asking = Item.objects.filter(course__in=cold, published=True, kind__in=Item.GRADABLE)
-    counts = dict(asking.values("course").annotate(n=Count("pk")).values_list("course", "n"))
+    unanswered = asking.filter(course__in=cold).exclude(
+        Exists(given.filter(item=OuterRef("pk"))) | Q(pk__in=_list_left_out(learner_id, now))
+    )
+    open_ = set(unanswered.order_by().values_list("course", flat=True).distinct())
+    begun = [each.pk for each in cold if each.pk in open_ and each.pk in answered]
+    first = _list_first_answers(learner_id, begun) if begun else {}
     for course in cold:
-        if counts.get(course.pk, 0) >= FEWEST:
-            found = read_placement(learner_id=learner_id, course_slug=course.slug, now=now)
-            if found is not None and not found.finished:
-                return found
+        if course.pk in open_ and not (
+            course.pk in first and _is_placed(course.pk, stamps[course.pk], first[course.pk])
+        ):
+            return course
     return None
 
 
@@ -81,28 +98,16 @@ def read_placement(
     course = Course.objects.filter(pk__in=enrolled, slug=course_slug).first()
     if course is None:
         return None
-    rows = [
-        row
-        for row in catalogue_rows(course_ids=[course.pk])
-        if row.published and row.kind in Item.GRADABLE
-    ]
-    location = dict(zip((row.id for row in rows), _locate(rows).tolist(), strict=True))
-    first: dict[int, bool] = {}
-    for answered, right in (
-        Event.objects.filter(actor=learner_id, item__in=location, verb=Event.Verb.ANSWERED)
-        .filter(graded=True, success__isnull=False)
-        .order_by("occurred_at", "pk")
-        .values_list("item", "success")
-    ):
-        first.setdefault(answered, bool(right))
+    rows = _list_asked(course.pk)
+    location = _locate(rows)
+    given = _list_first_answers(learner_id, [course.pk]).get(course.pk, {})
+    first = {item: right for item, right in given.items() if item in location}
     asked = np.array([location[item] for item in first])
     rights = np.array(list(first.values()), dtype=bool)
     known = estimate(asked, rights)
     if known.enough:
         return Placement(course, known, None)
-    left_out = (
-        list_hidden(learner_id=learner_id, now=now) | list_rules([learner_id])[learner_id].banned
-    )
+    left_out = _list_left_out(learner_id, now)
     open_ = [
         row for row in rows
         if row.id not in first and row.id not in left_out and row.slug != without
@@ -112,18 +117,56 @@ def read_placement(
     return Placement(course, known, item)
 
 
-def _locate(rows: Sequence[CatalogueRow]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """[V] where these exercises lie: by what they build on, their author's word, and how often they were right."""
+def _list_left_out(learner_id: int, now: datetime) -> set[int]:
+    """What she has put off or knows, and what a teacher banned; two queries."""
+    banned = list_rules([learner_id])[learner_id].banned
+    return list_hidden(learner_id=learner_id, now=now) | banned
+
+
+def _list_first_answers(learner_id: int, course_ids: Collection[int]) -> dict[int, dict[int, bool]]:
+    """Whether her first graded answer was right, by course and item."""
+    rows = (
+        Event.objects.filter(actor=learner_id, item__course__in=course_ids)
+        .filter(verb=Event.Verb.ANSWERED, graded=True, success__isnull=False)
+        .order_by("occurred_at", "pk")
+        .values_list("item__course", "item", "success")
+    )
+    first: dict[int, dict[int, bool]] = defaultdict(dict)
+    for course, item, success in rows:
+        first[course].setdefault(item, bool(success))
+    return first
+
+
+def _is_placed(course_id: int, stamp: tuple[int, int], first: Mapping[int, bool]) -> bool:
+    """Whether these answers tell enough; `stamp` is another one once the course has other exercises."""
+    location = _keep(
+        f"placement-locations:{course_id}:{stamp[0]}:{stamp[1]}",
+        lambda: _locate(_list_asked(course_id)),
+    )
+    seen = [item for item in first if item in location]
+    return estimate(
+        np.array([location[item] for item in seen]), np.array([first[item] for item in seen], bool)
+    ).enough
+
+
+def _list_asked(course_id: int) -> list[CatalogueRow]:
+    rows = catalogue_rows(course_ids=[course_id])
+    return [row for row in rows if row.published and row.kind in Item.GRADABLE]
+
+
+def _locate(rows: Sequence[CatalogueRow]) -> dict[int, float]:
+    """Where these exercises lie, by item: by what they build on, their author's word, and how often they were right."""
     concepts = {concept for row in rows for concept in row.concept_ids}
     before = prerequisite_map(concept_ids=concepts)
     depth = find_depths({concept: before.get(concept, set()) for concept in concepts})
     answers = _count_answers(rows[0].course_id) if rows else {}
-    return place_items(
+    placed = place_items(
         np.array([max((depth[one] for one in row.concept_ids), default=0.5) for row in rows]),
         np.array([row.difficulty for row in rows]),
         np.array([answers.get(row.id, (0, 0))[0] for row in rows], dtype=np.int64),
         np.array([answers.get(row.id, (0, 0))[1] for row in rows], dtype=np.int64),
     )
+    return dict(zip((row.id for row in rows), placed.tolist(), strict=True))
 
 
 def _count_answers(course_id: int) -> dict[int, tuple[int, int]]:
@@ -134,8 +177,17 @@ def _count_answers(course_id: int) -> dict[int, tuple[int, int]]:
         told = rows.annotate(rights=Sum("right"), answers=Sum("attempts")).order_by()
         return {row["item"]: (row["rights"], row["answers"]) for row in told}
 
+    return _keep(f"placement:{course_id}", count)
+
+
+def _keep(key: str, find: Callable[[], T]) -> T:
+    """What was found within the last hour, by whoever; found anew where nothing is kept, or the cache is away."""
     try:
-        found = cache.get_or_set(f"placement:{course_id}", count, KEPT_SECONDS)
+        found: T | None = cache.get(key)
     except RedisError:
-        found = None
-    return count() if found is None else dict(found)
+        return find()
+    if found is None:
+        found = find()
+        with suppress(RedisError):
+            cache.set(key, found, KEPT_SECONDS)
+    return found

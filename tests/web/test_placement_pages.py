@@ -15,7 +15,7 @@ from learners.services.assignments import give_assignment
 from learners.services.groups import add_course
 from recommender.core.placement import MOST
 from recommender.models import Feedback, Slate
-from recommender.selectors.placement import FEWEST, read_placement
+from recommender.selectors.placement import FEWEST, find_offer, read_placement
 
 PLACE = "/placement/algebra/"
 API = "/api/v1/placement/"
@@ -121,6 +121,48 @@ def test_a_finished_placement_does_not_hide_that_of_the_next_course(
     body = text_of(client.get("/"))
     assert PLACE not in body
     assert 'href="/placement/biology/"' in body
+
+
+def test_whom_nothing_is_left_to_offer_costs_the_next_page_little(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace, django_assert_max_num_queries: Any
+) -> None:
+    small, large = make_exercises("small", FEWEST), make_exercises("large", MOST + 2)
+    client = page(alice)
+    for course in (small, large):
+        add_course(group=group, course=course)
+
+    def offered(most: int, *courses: Course) -> str | None:
+        with django_assert_max_num_queries(most):
+            found = find_offer(learner_id=alice.pk, courses=courses, now=timezone.now())
+        return found.slug if found else None
+
+    assert offered(5, small, large) == "small"
+    for item in small.items.all():
+        answer(client, item.slug)
+    assert offered(2, small) is None
+    assert offered(5, small, large) == "large"
+    for number, item in enumerate(large.items.all()[:MOST], 1):
+        answer(client, item.slug)
+        if number == 2:
+            assert offered(20, large) == "large"  # where its exercises lie is looked up
+            assert offered(6, large) == "large"  # and kept
+    assert offered(1, large) is None
+    assert offered(2, small, large) is None
+
+
+def test_what_she_knows_already_is_no_reason_to_offer_a_placement(
+    page: Any, alice: Any, group: Any, algebra: SimpleNamespace
+) -> None:
+    client = page(alice)
+    client.get("/")
+    slate = Slate.objects.filter(learner=alice).latest("computed_at")
+    exercises = [name for name, item in algebra.items.items() if item.kind == "exercise"]
+    answer(client, exercises[0])
+    assert PLACE in text_of(client.get("/"))
+    for name in exercises[1:]:
+        client.post(f"/next/{slate.pk}/feedback/", {"item": name, "signal": "known"})
+    assert "There is nothing left to ask." in text_of(client.get(PLACE))
+    assert PLACE not in text_of(client.get("/"))
 
 
 def test_the_api_asks_the_same(api: Any, page: Any, alice: Any, group: Any) -> None:
