@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from learners.memory import Memory, Parameters
-from learners.models import MemoryCard, MemoryFit, User
+from learners.models import LearnerState, MemoryCard, MemoryFit, User
 from learners.services.freshness import mark_dirty
 
 
@@ -52,6 +52,8 @@ def store_fit(
     Her cards are made anew by the next refresh where it changes what they are computed with.
     """
     with transaction.atomic():
+        # `mark_dirty` locks it at the end. Her account first, and whoever erases her and this would wait for each other.
+        LearnerState.objects.select_for_update().filter(pk=learner_id).first()
         if not _stays(learner_id):
             return False
         row = MemoryFit.objects.select_for_update().filter(learner=learner_id).first()

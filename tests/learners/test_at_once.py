@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from fsrs.scheduler import DEFAULT_PARAMETERS
 
-from learners.models import Event, Group, ItemProgress, LearnerState
+from learners.models import Event, Group, ItemProgress, LearnerState, MemoryFit
 from learners.services.events import NewEvent, record_attempt, record_events
 from learners.services.freshness import claim_stale, mark_clean, mark_dirty
 
@@ -124,3 +125,34 @@ def test_leaving_while_her_slate_is_written_is_no_deadlock(
         assert not leaving.done()
     assert leaving.result(10)["learners"] > 0
     assert not Event.objects.exists()
+
+
+def test_leaving_while_her_memory_is_fitted_is_no_deadlock(
+    elsewhere: Elsewhere, alice: Any, group: Group
+) -> None:
+    """A fit marks her stale at its end, and must not hold her account while it waits for her state."""
+    from learners.services.accounts import erase_person
+    from learners.services.memory import store_fit
+
+    mark_dirty(learner_ids=[alice.pk])
+    with transaction.atomic():
+        # As leaving begins.
+        LearnerState.objects.select_for_update().get(learner=alice)
+        fitting = elsewhere(
+            store_fit,
+            learner_id=alice.pk,
+            parameters=DEFAULT_PARAMETERS,
+            used=True,
+            reviews=600,
+            held_out=150,
+            default_log_loss=0.6,
+            log_loss=0.5,
+            gain=(0.05, 0.15),
+            look_again=1000,
+            now=timezone.now(),
+        )
+        time.sleep(0.3)
+        assert not fitting.done()
+        erase_person(person=alice)
+    assert fitting.result(10) is False
+    assert not MemoryFit.objects.exists()
