@@ -14,8 +14,9 @@ JUDGE_SECONDS: Final = 300
 HEALTH_SECONDS: Final = 600
 """How often the day's attention, inputs and lists are counted: some hundred milliseconds of a worker each time."""
 
-FIT_SECONDS: Final = 600
-"""How often is asked whose memory is to be fitted, anew or for the first time."""
+FIT_SECONDS: Final = 180
+"""How often is asked whose memory is to be fitted, anew or for the first time. One call begins fits for a minute, and the
+last may take another: the rest of the time is for the queue's other work."""
 
 
 def build_schedule() -> dict[str, dict[str, Any]]:

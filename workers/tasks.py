@@ -136,14 +136,16 @@ def measure_health() -> None:
     measure_health(now=timezone.now())
 
 
-@shared_task(name=queue.FIT_MEMORY, bind=True, **_RETRY)
-def fit_memory(self: "Task[..., None]") -> None:
-    """Fit the parameters of memory of those learners who have so many reviews, or a quarter more than last time."""
+@shared_task(name=queue.FIT_MEMORY, **_RETRY)
+def fit_memory() -> None:
+    """Fit the parameters of memory of those learners who have so many reviews, or a quarter more than last time.
+
+    It doesn't send itself again for those who are left: beat does, and between two of its messages other long work
+    gets its turn.
+    """
     from recommender.pipeline.memory_fits import fit_memories
 
-    _fitted, more = fit_memories(now=timezone.now())
-    if more:
-        self.apply_async(queue=queue.GPU, expires=HOUR)
+    fit_memories(now=timezone.now())
 
 
 @shared_task(name=queue.COMPUTE_TEXT_VECTORS, **_RETRY)

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from learners.selectors import is_to_be_fitted, list_learners_to_fit, read_reviews
 from learners.services.memory import put_off_fit, store_fit
-from recommender.pipeline.heartbeat import hold_lease
+from recommender.pipeline.heartbeat import Heartbeat, hold_lease
 from recommender.pipeline.memory_fit import NEEDED, History, fit_and_judge, list_review_times
 from recommender.services.leases import LostLease, require_lease
 
@@ -25,21 +25,30 @@ GROWTH: Final = 1.25
 """A learner is fitted again when she has so many times the repeated answers that she had."""
 SECONDS: Final = 60.0
 """No other learner is begun after that, so that a training run which was asked for meanwhile doesn't wait long."""
+LEASE: Final = "fit-memories"
 
 
-def fit_memories(*, now: datetime, seconds: float = SECONDS) -> tuple[int, bool]:
-    """Fit those learners who are to be fitted, until there are none or `seconds` are over.
+def fit_memories(*, now: datetime, seconds: float = SECONDS) -> int:
+    """Fit those learners who are to be fitted, until there are none or `seconds` are over; the others wait for the next call.
 
-    Returns how many were fitted, and whether some were left for want of time.
+    Returns how many were fitted: none where another worker is at it, which would keep one more from other long work.
     """
+    with hold_lease(LEASE) as held:
+        if held is None:
+            return 0
+        _owner, heartbeat = held
+        return _fit_waiting(now=now, seconds=seconds, heartbeat=heartbeat)
+
+
+def _fit_waiting(*, now: datetime, seconds: float, heartbeat: Heartbeat) -> int:
     waiting = list_learners_to_fit(least=NEEDED, now=now)
     # At random, so that one who breaks or kills workers doesn't stand before the same others every time.
     random.shuffle(waiting)
     until = time.monotonic() + seconds
     fitted = 0
     for learner in waiting:
-        if time.monotonic() > until:
-            return fitted, True
+        if heartbeat.lost or time.monotonic() > until:
+            break
         try:
             fitted += fit_memory(learner_id=learner, now=now)
         except LostLease:
@@ -48,7 +57,7 @@ def fit_memories(*, now: datetime, seconds: float = SECONDS) -> tuple[int, bool]
             raise
         except Exception:
             logger.exception("memory not fitted", extra={"learner": learner})
-    return fitted, False
+    return fitted
 
 
 def fit_memory(*, learner_id: int, now: datetime) -> bool:

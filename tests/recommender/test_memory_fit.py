@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from common import queue
 from django.utils import timezone
 from fsrs import Card, Rating, Scheduler
 from fsrs.scheduler import DEFAULT_PARAMETERS
@@ -22,8 +23,9 @@ from learners.services.memory import store_fit
 from recommender.models import Lease
 from recommender.pipeline.heartbeat import hold_lease
 from recommender.pipeline.memory_fit import NEEDED, Judged
-from recommender.pipeline.memory_fits import fit_memories, fit_memory
+from recommender.pipeline.memory_fits import SECONDS, fit_memories, fit_memory
 from workers import tasks
+from workers.schedule import build_schedule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,7 +153,7 @@ def test_what_is_no_better_than_the_defaults_is_kept_but_not_used(
             at += chance.choice((3, 6, 12, 24)) * DAY
     record_events(actor=alice, events=events)
     refresh()
-    assert fit_memories(now=timezone.now()) == (1, False)
+    assert fit_memories(now=timezone.now()) == 1
     fit = MemoryFit.objects.get(learner=alice)
     assert not fit.used
     assert fit.log_loss > fit.default_log_loss
@@ -175,7 +177,7 @@ def test_too_few_reviews_are_not_looked_at_before_there_are_more(
     ]
     record_events(actor=alice, events=again)
     assert list_learners_to_fit(least=NEEDED, now=timezone.now()) == [alice.pk]
-    assert fit_memories(now=timezone.now()) == (0, False)
+    assert fit_memories(now=timezone.now()) == 0
     fit = MemoryFit.objects.get(learner=alice)
     assert not fit.used
     assert fit.fitted_at is None
@@ -265,6 +267,48 @@ def test_a_learner_is_fitted_by_one_worker_at_a_time(alice: Any, exercises: list
     assert not MemoryFit.objects.exists()
 
 
+def test_learners_are_fitted_by_one_worker_at_a_time_for_so_long(
+    alice: Any,
+    charlie: Any,
+    exercises: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one call more every few minutes would take the workers of training for hours."""
+    for person in (alice, charlie):
+        answer(person, exercises, rounds=ROUNDS, share=0.5)
+    within, begun = [], []
+
+    def take_long(*, learner_id: int, now: datetime) -> bool:
+        begun.append(learner_id)
+        within.append(fit_memories(now=now))
+        return True
+
+    monkeypatch.setattr("recommender.pipeline.memory_fits.fit_memory", take_long)
+    assert fit_memories(now=timezone.now()) == 2
+    assert within == [0, 0]
+    assert len(begun) == 2
+    assert fit_memories(now=timezone.now(), seconds=-1) == 0
+    assert len(begun) == 2
+    # It is free again.
+    assert fit_memories(now=timezone.now()) == 2
+
+
+def test_those_who_are_left_wait_for_beat(
+    alice: Any, exercises: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that sent itself again would begin one more chain with each of beat's messages."""
+    answer(alice, exercises, rounds=ROUNDS, share=0.5)
+    sent = []
+    monkeypatch.setattr(
+        tasks.fit_memory, "apply_async", lambda *given, **options: sent.append(options)
+    )
+    monkeypatch.setattr(fit_memories, "__kwdefaults__", {"seconds": -1.0})
+    tasks.fit_memory()
+    assert list_learners_to_fit(least=NEEDED, now=timezone.now()) == [alice.pk]
+    assert sent == []
+    assert build_schedule()[queue.FIT_MEMORY]["schedule"] > 2 * SECONDS
+
+
 def test_who_has_lost_the_lease_writes_nothing(
     alice: Any, exercises: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +320,7 @@ def test_who_has_lost_the_lease_writes_nothing(
         return Judged(OWN, 600, 150, default_log_loss=0.6, log_loss=0.5, gain=gain)
 
     monkeypatch.setattr("recommender.pipeline.memory_fits.fit_and_judge", take_over)
-    assert fit_memories(now=timezone.now()) == (0, False)
+    assert fit_memories(now=timezone.now()) == 0
     assert not MemoryFit.objects.exists()
     assert list_learners_to_fit(least=NEEDED, now=timezone.now()) == [alice.pk]
 
@@ -296,9 +340,8 @@ def test_one_whose_data_break_the_fit_keeps_nobody_else_from_it(
         raise RuntimeError("her data are such as nobody foresaw")
 
     monkeypatch.setattr("recommender.pipeline.memory_fits.fit_memory", break_off)
-    assert fit_memories(now=timezone.now()) == (0, False)
+    assert fit_memories(now=timezone.now()) == 0
     assert sorted(tried) == sorted([alice.pk, charlie.pk])
-    assert fit_memories(now=timezone.now(), seconds=-1) == (0, True)
     assert len(list_learners_to_fit(least=NEEDED, now=timezone.now())) == 2
 
 
