@@ -23,7 +23,7 @@ REACH: Final = 2.0
 DIFFICULTY: Final = 1.0
 """And an author's difficulty of 0 or 1 moves an exercise by so much down or up."""
 TRUST: Final = 10.0
-"""What author and graph say of an exercise counts as so many answers."""
+"""What author and graph say of an exercise counts as so many learners who answered it."""
 GUESS: Final = 0.15
 """P(right) of one who knows nothing: between typed answers and one choice of four."""
 ENOUGH: Final = 0.9
@@ -67,21 +67,21 @@ def find_depths(prerequisites: Mapping[int, Collection[int]]) -> dict[int, float
 def place_items(
     depth: NDArray[np.floating],
     difficulty: NDArray[np.floating],
-    rights: NDArray[np.integer],
-    answers: NDArray[np.integer],
+    rights: NDArray[np.integer] | NDArray[np.floating],
+    learners: NDArray[np.integer],
 ) -> NDArray[np.float64]:
     """Locations b [V] of exercises in logits, at which P(right) is halfway from guessing to certain.
 
-    From the depth [V] of their concepts (see `find_depths`) and the author's difficulty [V], both 0 to 1; the more first
-    answers [V] there are, the more from the share of them that was right.
+    From the depth [V] of their concepts (see `find_depths`) and the author's difficulty [V], both 0 to 1; the more
+    learners [V] have answered, the more from how many of them were right [V], where one may count as part of one.
     """
     told = REACH * (2 * np.asarray(depth, dtype=np.float64) - 1)
     told += DIFFICULTY * (2 * np.asarray(difficulty, dtype=np.float64) - 1)
-    share = (np.asarray(rights) + 1.0) / (np.asarray(answers) + 2.0)
+    share = (np.asarray(rights) + 1.0) / (np.asarray(learners) + 2.0)
     known = np.clip((share - GUESS) / (1 - GUESS), 0.02, 0.98)
     # Averaged over learners of all abilities the curve is flatter, by this much (Camilli, 1994, 1.702 as there).
     seen = -np.log(known / (1 - known)) * np.sqrt(1 + (SPREAD / 1.702) ** 2)
-    weight = np.asarray(answers) / (np.asarray(answers) + TRUST)
+    weight = np.asarray(learners) / (np.asarray(learners) + TRUST)
     return np.asarray((1 - weight) * told + weight * seen)
 
 

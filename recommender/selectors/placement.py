@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from redis.exceptions import RedisError
 
 from content.models import Course, Item
@@ -155,7 +155,7 @@ def _list_asked(course_id: int) -> list[CatalogueRow]:
 
 
 def _locate(rows: Sequence[CatalogueRow]) -> dict[int, float]:
-    """Where these exercises lie, by item: by what they build on, their author's word, and how often they were right."""
+    """Where these exercises lie, by item: by what they build on, their author's word, and who had them right."""
     concepts = {concept for row in rows for concept in row.concept_ids}
     before = prerequisite_map(concept_ids=concepts)
     depth = find_depths({concept: before.get(concept, set()) for concept in concepts})
@@ -163,21 +163,25 @@ def _locate(rows: Sequence[CatalogueRow]) -> dict[int, float]:
     placed = place_items(
         np.array([max((depth[one] for one in row.concept_ids), default=0.5) for row in rows]),
         np.array([row.difficulty for row in rows]),
-        np.array([answers.get(row.id, (0, 0))[0] for row in rows], dtype=np.int64),
-        np.array([answers.get(row.id, (0, 0))[1] for row in rows], dtype=np.int64),
+        np.array([answers.get(row.id, (0.0, 0))[0] for row in rows], dtype=np.float64),
+        np.array([answers.get(row.id, (0.0, 0))[1] for row in rows], dtype=np.int64),
     )
     return dict(zip((row.id for row in rows), placed.tolist(), strict=True))
 
 
-def _count_answers(course_id: int) -> dict[int, tuple[int, int]]:
-    """Right answers and answers of everybody, by item; as of an hour ago at most, as many may have answered."""
+def _count_answers(course_id: int) -> dict[int, tuple[float, int]]:
+    """How many learners answered each item, and how many of them right; as of an hour ago at most.
 
-    def count() -> dict[int, tuple[int, int]]:
+    Each counts once, by the share of her answers to it that was right, so that who repeats it weighs no more than others.
+    Her first answer alone would have to be looked for among all events of the course.
+    """
+
+    def count() -> dict[int, tuple[float, int]]:
         rows = ItemProgress.objects.filter(item__course=course_id, attempts__gt=0).values("item")
-        told = rows.annotate(rights=Sum("right"), answers=Sum("attempts")).order_by()
-        return {row["item"]: (row["rights"], row["answers"]) for row in told}
+        told = rows.annotate(rights=Sum(F("right") * 1.0 / F("attempts")), learners=Count("pk"))
+        return {row["item"]: (row["rights"], row["learners"]) for row in told.order_by()}
 
-    return _keep(f"placement:{course_id}", count)
+    return _keep(f"placement-learners:{course_id}", count)
 
 
 def _keep(key: str, find: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from web_pages import text_of
 from content.models import Concept, Course, Item, Question
 from learners.models import Event
 from learners.services.assignments import give_assignment
-from learners.services.groups import add_course
+from learners.services.groups import add_course, add_learner
 from recommender.core.placement import MOST
 from recommender.models import Feedback, Slate
 from recommender.selectors.placement import FEWEST, find_offer, read_placement
@@ -163,6 +163,22 @@ def test_what_she_knows_already_is_no_reason_to_offer_a_placement(
         client.post(f"/next/{slate.pk}/feedback/", {"item": name, "signal": "known"})
     assert "There is nothing left to ask." in text_of(client.get(PLACE))
     assert PLACE not in text_of(client.get("/"))
+
+
+def test_who_repeats_an_exercise_moves_it_no_more_than_who_answers_it_once(
+    api: Any, page: Any, alice: Any, charlie: Any, group: Any
+) -> None:
+    add_learner(group=group, learner=charlie)
+    abilities = []
+    for slug, times in (("once", 1), ("often", 6)):
+        course = make_exercises(slug, FEWEST)
+        add_course(group=group, course=course)
+        exercise = course.items.all()[0].slug
+        for _ in range(times):
+            answer(page(charlie), exercise)
+        answer(page(alice), exercise)
+        abilities.append(api(alice).get(API, {"course": slug}).json()["ability"])
+    assert abilities[0] == pytest.approx(abilities[1])
 
 
 def test_the_api_asks_the_same(api: Any, page: Any, alice: Any, group: Any) -> None:
