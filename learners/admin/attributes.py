@@ -1,9 +1,10 @@
 """Attributes that an operator declares, one by one or from a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from import_export import fields, resources
@@ -20,17 +21,22 @@ COLUMNS: Final = ("learner", "name", "value")
 
 
 class PersonWidget(ForeignKeyWidget):
-    """A person by her user name."""
+    """A person by her user name, out of those that were read for the whole table."""
+
+    people: Mapping[str, User] = {}
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> User:
         try:
-            return User.objects.get(username=value)
-        except User.DoesNotExist as error:
+            return self.people[value]
+        except KeyError as error:
             raise ValueError(_("learner: nobody is called %(name)s") % {"name": value}) from error
 
 
 class AttributeResource(resources.ModelResource):
-    """A table of user name, name of the attribute, and value; a row takes the place of an earlier one of that name."""
+    """A table of user name, name of the attribute, and value; a row takes the place of an earlier one of that name.
+
+    People and what was declared of them before are read once for the whole table, which is written at its end.
+    """
 
     learner = fields.Field(
         column_name="learner",
@@ -43,18 +49,57 @@ class AttributeResource(resources.ModelResource):
         fields = COLUMNS
         import_order = COLUMNS
         import_id_fields = ("learner", "name")
-        clean_model_instances = True
         skip_unchanged = True
+        use_bulk = True
         use_transactions = True
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         missing = [name for name in COLUMNS if name not in (dataset.headers or ())]
         if missing:
             raise ValueError(_("Missing columns: %(names)s") % {"names": ", ".join(missing)})
+        # PostgreSQL refuses to look for a null character; nobody is called so.
+        names = {name for name in map(_strip, dataset["learner"]) if "\0" not in name}
+        people = User.objects.in_bulk(names, field_name="username")
+        self.fields["learner"].widget.people = people
+        known = LearnerAttribute.objects.filter(learner__in=people.values())
+        self.known = {
+            (each.learner_id, each.name): each for each in known.select_related("learner")
+        }
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         for name in COLUMNS:
-            row[name] = str(row[name] or "").strip()
+            row[name] = _strip(row[name])
+
+    def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> LearnerAttribute | None:
+        learner = self.fields["learner"].clean(row)
+        return self.known.get((learner.pk, row["name"]))
+
+    def validate_instance(
+        self,
+        instance: LearnerAttribute,
+        import_validation_errors: dict[str, Any] | None = None,
+        validate_unique: bool = True,
+    ) -> None:
+        errors = dict(import_validation_errors or {})
+        try:
+            # Without asking of each row whether there is such a learner, and whether she has an attribute of this name.
+            instance.clean_fields(exclude={"learner", *errors})
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        super().validate_instance(instance, errors, validate_unique)
+
+    def save_instance(
+        self, instance: LearnerAttribute, is_create: bool, row: Any, **kwargs: Any
+    ) -> None:
+        if is_create:
+            self.known[instance.learner_id, instance.name] = instance
+        # Else it is one of a row before, and is written with that.
+        if is_create or instance.pk is not None:
+            super().save_instance(instance, is_create, row, **kwargs)
+
+
+def _strip(cell: Any) -> str:
+    return str(cell or "").strip()
 
 
 @admin.register(LearnerAttribute)
@@ -70,8 +115,8 @@ class AttributeAdmin(ImportMixin, ModelAdmin):
     import_form_class = ImportForm
     # What waits for its confirmation is personal: not in a file, and it goes by itself.
     tmp_storage_class = CacheStorage
-    # The log would name each learner for good, also once she has left.
     from_encoding = "utf-8-sig"  # as spreadsheets write it
+    # The log would name each learner for good, also once she has left.
     skip_admin_log = True
 
     def get_import_formats(self) -> Sequence[Any]:

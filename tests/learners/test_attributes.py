@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from web_pages import sign_in
 
-from learners.models import Group, LearnerAttribute
+from learners.models import Group, LearnerAttribute, User
 from learners.selectors.parts import list_attributes_of, list_groups_of
 from learners.services.accounts import erase_person
 
@@ -60,6 +60,7 @@ def test_a_table_is_imported_and_replaces_what_was_said_before(
             "nobody is called nobody",
         ),
         ("learner,name,value\nalice,language,\n", "blank"),
+        ("learner,name,value\nali\0ce,language,Welsh\n", "nobody is called"),
         ("learner,name\nalice,language\n", "Missing columns: value"),
     ],
 )
@@ -70,6 +71,39 @@ def test_a_table_with_a_mistake_changes_nothing(
     assert told in _text(answer)
     assert "process_import" not in _text(answer)
     assert not LearnerAttribute.objects.exists()
+
+
+def test_a_later_row_of_a_table_takes_the_place_of_an_earlier_one(olga: Any, alice: Any) -> None:
+    client = sign_in(olga)
+    table = "learner,name,value\nalice,language,Finnish\nalice,language,Welsh\nalice,age,12\n"
+    assert confirm(client, upload(client, table)).status_code == 302
+    assert list_attributes_of(learner_ids=[alice.pk]) == {
+        "language": {"Welsh": [alice.pk]},
+        "age": {"12": [alice.pk]},
+    }
+
+
+@pytest.mark.parametrize("rows", [2, 60])
+def test_a_table_costs_as_many_queries_however_long_it_is(
+    olga: Any, rows: int, django_assert_max_num_queries: Any
+) -> None:
+    people = User.objects.bulk_create(
+        [User(username=f"pupil{number}", password="!") for number in range(rows)]
+    )
+    # Half of them have a value already, which the table replaces.
+    LearnerAttribute.objects.bulk_create(
+        [LearnerAttribute(learner=one, name="language", value="Welsh") for one in people[::2]]
+    )
+    client = sign_in(olga)
+    table = "\n".join(
+        ["learner,name,value", *(f"{one.username},language,Finnish" for one in people)]
+    )
+    with django_assert_max_num_queries(40):
+        answer = upload(client, table)
+    with django_assert_max_num_queries(40):
+        assert confirm(client, answer).status_code == 302
+    ids = [one.pk for one in people]
+    assert list_attributes_of(learner_ids=ids) == {"language": {"Finnish": ids}}
 
 
 def test_one_is_declared_by_hand_and_the_log_names_nobody(olga: Any, alice: Any) -> None:
