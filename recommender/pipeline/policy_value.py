@@ -42,6 +42,7 @@ from recommender.selectors.explored_slots import (
     read_rewards,
     read_slots,
 )
+from recommender.selectors.terms import read_switched_off
 from recommender.selectors.versions import get_active_version
 from recommender.standing import Outline
 
@@ -222,6 +223,7 @@ def _make_rerankers(
         SYLLABUS: lambda: Syllabus(outline),
         POPULARITY: Popularity,
     }
+    off = read_switched_off()
     rerankers: dict[str, Reranker] = {}
     for name in dict.fromkeys((*names, SERVED)):
         if name in rules:
@@ -229,5 +231,6 @@ def _make_rerankers(
             continue
         recommender = load_version(versions[name], device=settings.DEVICE)
         catalogue = load_catalogue(encoder=recommender.manifest.encoder)
-        rerankers[name] = Version(recommender.bind(catalogue.catalogue), catalogue.outline)
+        bound = recommender.bind(catalogue.catalogue)
+        rerankers[name] = Version(bound, catalogue.outline, without=off)
     return rerankers

@@ -12,10 +12,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.core.ranking import RankingConfig, practice_value, scale_affinity
+from recommender.core.ranking import practice_value, scale_affinity
 from recommender.core.serving import BoundRecommender
 from recommender.pipeline.history import to_log
-from recommender.pipeline.ranking import PRACTICE_UNKNOWN
+from recommender.pipeline.ranking import configure
 from recommender.selectors.explored_slots import (
     LoggedSlot,
     count_learners_by_item,
@@ -24,6 +24,7 @@ from recommender.selectors.explored_slots import (
 )
 from recommender.standing import Outline
 from recommender.storage import unpack_history
+from recommender.terms import Term, Without
 
 SERVED, SYLLABUS, POPULARITY, RANDOM = "served", "syllabus", "popularity", "random"
 RULES: Final = (SERVED, SYLLABUS, POPULARITY)
@@ -94,10 +95,13 @@ class Version:
     What else made up the utility (rules, prerequisites, remedies, feedback) is as it was stored; so is what waited because
     the version that served promised little of a prerequisite. Two things are left out: her own weights within the
     attention, and diversification, which orders a whole list and not what stands in one slot.
+
+    Affinity, practice and memory don't count where they are in `without`, as in the lists that the version would make.
     """
 
     bound: BoundRecommender
     outline: Outline
+    without: Without = ()
 
     def score(self, slots: Sequence[LoggedSlot], entries: Sequence[dict[int, Any]]) -> list[Floats]:
         histories = [unpack_history(slot.slate.history).tolist() for slot in slots]
@@ -120,21 +124,28 @@ class Version:
                 told,
                 dict(zip(told, affinity[place, rows[place]].tolist(), strict=True)),
                 success[place, : len(slot.among)].astype(np.float64),
+                self.without,
             )
             for place, (slot, told) in enumerate(zip(slots, entries, strict=True))
         ]
 
 
 def _utility(
-    slot: LoggedSlot, told: dict[int, Any], affinity: dict[int, float], success: Floats
+    slot: LoggedSlot,
+    told: dict[int, Any],
+    affinity: dict[int, float],
+    success: Floats,
+    without: Without,
 ) -> Floats:
-    config = RankingConfig(practice_unknown=PRACTICE_UNKNOWN)
+    config = configure(without)
     # Of what is due again affinity says nothing, as when slates are made.
-    first = np.array([-np.inf if told[i]["again"] else affinity[i] for i in told])
+    unsaid = Term.AFFINITY in without
+    first = np.array([-np.inf if unsaid or told[i]["again"] else affinity[i] for i in told])
     scaled = dict(zip(told, scale_affinity(first).tolist(), strict=True))
     practice = practice_value(success, slot.target, config.practice_width, config.practice_unknown)
+    anew = OF_THE_VERSION | ({"memory"} if Term.MEMORY in without else set())
     situation = [
-        sum(value for name, value in told[item]["terms"].items() if name not in OF_THE_VERSION)
+        sum(value for name, value in told[item]["terms"].items() if name not in anew)
         for item in slot.among
     ]
     own = config.affinity * np.array([scaled[item] for item in slot.among])

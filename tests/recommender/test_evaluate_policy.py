@@ -29,6 +29,8 @@ from recommender.selectors.explored_slots import (
     read_rewards,
     read_slots,
 )
+from recommender.services.terms import switch_terms
+from recommender.terms import Term
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,28 +138,44 @@ def test_policies_are_judged_by_what_the_lottery_showed(
 
 
 def test_the_version_that_served_orders_as_it_did(explored: list[Slate]) -> None:
-    """Put back to its moment, a version gives the utilities that it gave then, diversity apart.
+    """Put back to its moment, a version gives the utilities that it gave then, diversity and what is off since apart.
 
     Her own weights within the attention are left out, so those who had any get nearly the same.
     """
-    slots, _left_out = read_slots(
+    slots, _others = read_slots(
         learner_ids={slate.learner_id for slate in explored},
         since=timezone.now() - 3 * AGO,
         until=timezone.now(),
     )
     model, loaded = get_active(), load_catalogue()
     assert model is not None
-    reranker = Version(model.recommender.bind(loaded.catalogue), loaded.outline)
+    bound = model.recommender.bind(loaded.catalogue)
     entries = [{entry["item"]: entry for entry in slot.slate.entries} for slot in slots]
-    alike = 0
-    for slot, told, scores in zip(slots, entries, reranker.score(slots, entries), strict=True):
-        weighed = any("reweighting" in entry["terms"] for entry in told.values())
-        alike += not weighed
-        stored = [
-            told[item]["score"] - told[item]["terms"].get("diversity", 0.0) for item in slot.among
-        ]
-        np.testing.assert_allclose(scores, stored, atol=0.02 if weighed else 1e-4)
-    assert alike >= PUPILS
+    for slot, told in zip(slots, entries, strict=True):  # as if one were a review that is due
+        lifted = told[slot.among[0]]
+        lifted["score"] += 0.5
+        lifted["terms"]["memory"] = lifted["terms"].get("memory", 0.0) + 0.5
+    for off in ((), (Term.AFFINITY,), (Term.PRACTICE,), (Term.MEMORY,)):
+        reranker, alike = Version(bound, loaded.outline, without=off), 0
+        for slot, told, scores in zip(slots, entries, reranker.score(slots, entries), strict=True):
+            weighed = any("reweighting" in entry["terms"] for entry in told.values())
+            alike += not weighed
+            stored = [
+                told[item]["score"]
+                - sum(told[item]["terms"].get(name, 0.0) for name in ("diversity", *off))
+                for item in slot.among
+            ]
+            atol = 0.02 if weighed else 1e-4
+            np.testing.assert_allclose(scores, stored, atol=atol, err_msg=str(off))
+        assert alike >= PUPILS
+
+
+def test_what_is_switched_off_counts_for_no_version(explored: list[Slate], tmp_path: Path) -> None:
+    whole = _evaluate(tmp_path, top=1)["policies"]
+    switch_terms(off=[Term.AFFINITY, Term.PRACTICE], by=None)
+    less = _evaluate(tmp_path, top=1)["policies"]
+    assert less["active"]["value"] != whole["active"]["value"]
+    assert less["served"] == whole["served"]
 
 
 def test_what_a_version_was_trained_on_does_not_judge_it(
