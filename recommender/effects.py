@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from statistics import NormalDist
 from typing import Final
 
 from recommender.terms import Term
@@ -22,6 +23,17 @@ class Effect:
     low: float
     high: float
 
+    def is_sure(self, *, among: int) -> bool:
+        """Whether it can be told from nothing by an interval that holds for all of `among` effects at once, in 95%.
+
+        Bonferroni's bound, each side of the interval stretched as a normal distribution's would be.
+        """
+        normal = NormalDist()
+        wider = normal.inv_cdf(1 - 0.025 / among) / normal.inv_cdf(1 - 0.025)
+        low = self.value - wider * (self.value - self.low)
+        high = self.value + wider * (self.high - self.value)
+        return low > 0 or high < 0
+
 
 @dataclass(frozen=True)
 class Effects:
@@ -32,6 +44,11 @@ class Effects:
     minutes: float
     seed: int
     by_term: dict[Term, list[Effect]]
+
+    @property
+    def count(self) -> int:
+        """How many effects there are, of all terms in all worlds."""
+        return sum(map(len, self.by_term.values()))
 
 
 @lru_cache(maxsize=1)

@@ -129,7 +129,7 @@ def describe_terms() -> list[dict[str, Any]]:
             "source": TOLD[term][2],
             "on": term not in off,
             "effects": [
-                {"effect": each, "sure": each.low > 0 or each.high < 0}
+                {"effect": each, "sure": each.is_sure(among=effects.count)}
                 for each in effects.by_term[term]
             ],
         }

@@ -1,5 +1,6 @@
 """Operators switch terms of the ranking off and on: what a list then does without, who may, and what is kept of it."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 
 from learners.models import User
-from recommender.effects import read_effects
+from recommender.effects import Effect, read_effects
 from recommender.models import RankingChange, Slate
 from recommender.selectors.terms import read_switched_off
 from recommender.services.terms import switch_terms
@@ -188,3 +189,25 @@ def test_every_term_has_a_figure_in_every_world() -> None:
     for told in effects.by_term.values():
         assert {each.world for each in told} == {path.stem for path in list_shipped()}
         assert all(each.low <= each.value <= each.high for each in told)
+
+
+def test_only_what_holds_among_all_figures_is_bold(
+    olga: User, sign_in: Callable[[User], Client]
+) -> None:
+    effects = read_effects()
+    assert effects.count == len(Term) * len(list_shipped())
+    alone = [e for told in effects.by_term.values() for e in told if e.is_sure(among=1)]
+    sure = [each for each in alone if each.is_sure(among=effects.count)]
+    assert 0 < len(sure) < len(alone)
+    page = sign_in(olga).get(PAGE).content.decode()
+    assert re.findall(r"<strong>([+-][0-9.]+)</strong>", page) == [f"{e.value:+.3f}" for e in sure]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_interval_is_stretched_by_how_many_there_are(sign: int) -> None:
+    low, high = sorted((sign * 0.5, sign * 2.0))
+    effect = Effect("anywhere", sign * 1.0, low, high)
+    # Nothing is twice as far off as the nearer end; for 800 the sides are 2.04 times as long.
+    assert effect.is_sure(among=1) and effect.is_sure(among=300)
+    assert not effect.is_sure(among=800)
+    assert not Effect("anywhere", 0.0, 0.0, 0.0).is_sure(among=1)
