@@ -74,7 +74,7 @@ def test_a_newcomer_is_placed(page: Any, alice: Any, group: Any) -> None:
         assert slug not in seen
         seen.add(slug)
         graded = answer(client, slug, right=False)
-    assert "That is enough to know where to begin" in graded
+    assert "Your list is being made anew." in graded
     assert "There is nothing left to ask." in text_of(client.get(PLACE))
     assert PLACE not in text_of(client.get("/"))
 
@@ -104,6 +104,23 @@ def test_what_she_should_not_meet_is_not_asked(
     else:
         type(item).objects.filter(pk=item.pk).update(published=False)
     assert asked(text_of(client.get(PLACE))) != item.slug
+
+
+@pytest.mark.parametrize(
+    ("exercises", "last"),
+    [(MOST + 1, "Those were all the questions."), (FEWEST, "The course has no other exercise")],
+)
+def test_the_last_answer_tells_whether_enough_is_known_or_the_course_is_out_of_exercises(
+    exercises: int, last: str, page: Any, alice: Any, group: Any
+) -> None:
+    add_course(group=group, course=make_exercises("biology", exercises))
+    client = page(alice)
+    graded = text_of(client.get("/placement/biology/"))
+    assert "so that your list begins" not in graded
+    while "?placement=1" in graded:
+        assert last not in graded
+        graded = answer(client, asked(graded))
+    assert last in graded
 
 
 def test_a_finished_placement_does_not_hide_that_of_the_next_course(

@@ -1,7 +1,6 @@
 """The page of one item: read, watch or answer it, say what you think of it, and go on."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -142,9 +141,11 @@ def _context(
         for name in ("review", "placement")
     )
     slate = _find_slate(request, item) if studied else None
-    find: Callable[[PersonRequest, Item], Any] = _find_following
-    if review or placement:
-        find = _find_next_review if review else _find_next_question
+    following, placed = None, False
+    if studied and placement and not review:
+        following, placed = _find_next_question(request, item)
+    elif studied:
+        following = (_find_next_review if review else _find_following)(request, item)
     return {
         "item": item,
         "body": render_markdown(item.body),
@@ -153,10 +154,11 @@ def _context(
         "grade": grade,
         "uid": uuid.uuid4(),
         "progress": progress,
-        "following": find(request, item) if studied else None,
+        "following": following,
         "slate": slate,
         "review": review,
         "placement": placement,
+        "placed": placed,
         "kept_query": _keep_query(slate, review=review, placement=placement),
         "signals": SIGNALS,
         "focused": request.GET.get("focus") == "1",
@@ -175,15 +177,15 @@ def _find_next_review(request: PersonRequest, item: Item) -> DueReview | None:
     return next((each for each in due if each.slug != item.slug), None)
 
 
-def _find_next_question(request: PersonRequest, item: Item) -> Item | None:
-    """What would tell most of where she stands in the course, but this one."""
+def _find_next_question(request: PersonRequest, item: Item) -> tuple[Item | None, bool]:
+    """What would tell most of where she stands in the course, but this one; and whether enough is known of that."""
     found = read_placement(
         learner_id=request.user.pk,
         course_slug=item.course.slug,
         now=timezone.now(),
         without=item.slug,
     )
-    return found.item if found else None
+    return (found.item, found.known.enough) if found else (None, False)
 
 
 def _keep_query(slate: UUID | None, *, review: bool, placement: bool) -> str:
