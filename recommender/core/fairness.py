@@ -113,12 +113,17 @@ def describe(table: Table, dimensions: Iterable[Dimension]) -> dict[str, Any]:
     rest on too few. `hidden` counts parts of which nothing is told.
     """
     everybody = np.arange(len(table.learner))
+    divided = [
+        (dimension, [table.rows(part.members) for part in dimension.parts])
+        for dimension in dimensions
+    ]
+    may = {
+        base: show([[row[has[row]] for row in rows] for _, rows in divided], np.flatnonzero(has))
+        for base, has in _bases(table).items()
+    }
     told = []
-    for dimension in dimensions:
-        rows = [table.rows(part.members) for part in dimension.parts]
-        shown = {
-            base: show([int(has[row].sum()) for row in rows]) for base, has in _bases(table).items()
-        }
+    for number, (dimension, rows) in enumerate(divided):
+        shown = {base: flags[number] for base, flags in may.items()}
         parts = [
             {"key": part.key, "name": part.name, "learners": len(row)}
             | _measure(table, row, {base for base in shown if shown[base][place]})

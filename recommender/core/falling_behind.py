@@ -24,10 +24,16 @@ def compare_parts(
     Returns `{"margin", "least", "dimensions": [{"kind", "name", "hidden", "parts": [{"key", "name", "learners", "ours",
     "theirs", "value", "low", "high", "behind"}]}], "worst": the part of the lowest value with its kind, or None}`.
     """
+    divided = [
+        (
+            dimension,
+            [np.flatnonzero(np.isin(learner, part.members)) for part in dimension.parts],
+        )
+        for dimension in dimensions
+    ]
+    may = show([rows for _, rows in divided], np.arange(len(learner)))
     found: list[tuple[Dimension, list[tuple[Part, Ints]], int]] = []
-    for dimension in dimensions:
-        rows = [np.flatnonzero(np.isin(learner, part.members)) for part in dimension.parts]
-        shown = show([len(row) for row in rows])
+    for (dimension, rows), shown in zip(divided, may, strict=True):
         kept = [
             (part, row) for part, row, ok in zip(dimension.parts, rows, shown, strict=True) if ok
         ]

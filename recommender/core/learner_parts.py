@@ -7,11 +7,12 @@ personally identifiable information in aggregate reporting).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from recommender.core.events import ANSWERED, COMPLETED, EventLog
 
@@ -41,18 +42,59 @@ class Dimension(NamedTuple):
     parts: Sequence[Part]
 
 
-def show(sizes: Sequence[int], least: int = LEAST) -> list[bool]:
-    """Which parts of a dimension may be told of.
+def show(
+    dimensions: Sequence[Sequence[Ints]], everybody: Ints, least: int = LEAST
+) -> list[list[bool]]:
+    """Which parts of each dimension may be told of, beside the figures of everybody, by the rows [n] of their learners.
 
-    Those of `least` learners or more. Where all others together are fewer, the smallest of these stays untold, too: the
-    difference to the figures of everybody would tell of the others.
+    A learner may be in several parts of one dimension. Told are parts of `least` learners or more, unless one that is
+    told (or everybody) has the same learners and 1 to least - 1 others: the difference would tell of these. Where a
+    dimension's told parts together leave out so few, the smallest of these stays untold as well. Sums over more parts
+    of which some overlap aren't looked for.
     """
-    shown = [size >= least for size in sizes]
-    left = sum(size for size, ok in zip(sizes, shown, strict=True) if not ok)
-    if 0 < left < least and any(shown):
-        smallest = min((size, place) for place, size in enumerate(sizes) if shown[place])
-        shown[smallest[1]] = False
-    return shown
+    parts = [part for dimension in dimensions for part in dimension]
+    sizes = np.array([len(part) for part in parts], dtype=np.int64)
+    without = len(everybody) - sizes
+    shown = (sizes >= least) & ((without == 0) | (without >= least))
+    for part, larger in _list_nearly_equal(parts, sizes, least):
+        shown[part] &= not shown[larger].any()
+    told, first = [], 0
+    for dimension in dimensions:
+        flags = shown[first : first + len(dimension)]
+        _leave_no_few(dimension, flags, everybody, least)
+        told.append(flags.tolist())
+        first += len(dimension)
+    return told
+
+
+def _list_nearly_equal(
+    parts: Sequence[Ints], sizes: Ints, least: int
+) -> Iterator[tuple[int, Ints]]:
+    """Each part that lies within others with 1 to least - 1 more learners, with these; the largest such part first."""
+    if not parts:
+        return
+    rows, offsets = np.concatenate(parts), np.concatenate([[0], np.cumsum(sizes)])
+    shape = (len(parts), int(rows.max(initial=0)) + 1)
+    inside = csr_array((np.ones(len(rows), dtype=np.int64), rows, offsets), shape=shape)
+    common = (inside @ inside.T).tocoo()
+    small, large = (places.astype(np.int64) for places in common.coords)
+    more = sizes[large] - sizes[small]
+    found = (common.data == sizes[small]) & (more > 0) & (more < least)
+    small, large = small[found], large[found]
+    for part in sorted(set(small.tolist()), key=lambda place: (-sizes[place], place)):
+        yield part, large[small == part]
+
+
+def _leave_no_few(
+    parts: Sequence[Ints], shown: NDArray[np.bool_], everybody: Ints, least: int
+) -> None:
+    """Take parts out of `shown`, the smallest first, until those that are told leave out nobody or `least` learners."""
+    while shown.any():
+        told = [part for part, ok in zip(parts, shown, strict=True) if ok]
+        left = len(np.setdiff1d(everybody, np.concatenate(told)))
+        if not 0 < left < least:
+            return
+        shown[min(np.flatnonzero(shown).tolist(), key=lambda place: len(parts[place]))] = False
 
 
 def find_pace(log: EventLog, events: NDArray[np.bool_] | None = None) -> Floats:

@@ -1,10 +1,12 @@
 """Quality, mastery error and variety by parts of the learners: exact on small tables, and silent on few learners."""
 
-from itertools import combinations
+from itertools import combinations, compress, permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from recommender.core.events import ANSWERED, COMPLETED, EventLog
 from recommender.core.fairness import describe, mastery_gaps, tabulate, variety
@@ -154,13 +156,64 @@ def test_of_few_learners_nothing_is_told() -> None:
     assert nothing["all"] == {"learners": LEAST - 1}
 
 
+def told(*sizes: int) -> list[bool]:
+    """Of parts that have nobody in common, and are everybody."""
+    everybody = np.arange(sum(sizes))
+    (shown,) = show([np.split(everybody, np.cumsum(sizes)[:-1])], everybody)
+    return shown
+
+
 def test_nothing_can_be_told_by_subtraction() -> None:
-    assert show([30, 12, 3]) == [True, False, False]
-    assert show([30, 12, 6, 5]) == [True, True, False, False]
-    assert show([30, 12]) == [True, True]
-    assert show([30, 0]) == [True, False]
-    assert show([3]) == [False]
-    assert show([30, 3]) == [False, False]
+    assert told(30, 12, 3) == [True, False, False]
+    assert told(30, 12, 6, 5) == [True, True, False, False]
+    assert told(30, 12) == [True, True]
+    assert told(30, 0) == [True, False]
+    assert told(3) == [False]
+    assert told(30, 3) == [False, False]
+
+
+def test_nor_where_learners_are_in_several_parts() -> None:
+    everybody = np.arange(36)
+    large, few = everybody[:30], everybody[30:]
+    # The few are counted once, though they are in two parts.
+    assert show([[large, few, few]], everybody) == [[False, False, False]]
+    # A class, and the same one with three guests.
+    assert show([[everybody[:13], everybody[:16]]], everybody) == [[False, True]]
+    assert show([[everybody[:16]], [everybody[:13]]], everybody) == [[True], [False]]
+    # What the larger one is not told for, it does not take from the smaller one.
+    assert show([[everybody[:20], everybody[:29]]], everybody) == [[True, False]]
+    # The very same learners tell nothing more.
+    assert show([[everybody[:13], everybody[:13]]], everybody) == [[True, True]]
+
+
+parts_of = st.sets(st.integers(0, 39), max_size=40)
+
+
+@given(
+    st.integers(1, 40),
+    st.lists(st.lists(parts_of, min_size=1, max_size=6), max_size=3),
+    st.integers(2, 12),
+)
+@example(36, [[set(range(30)), set(range(30, 36)), set(range(30, 36))]], LEAST)
+@example(36, [[set(range(13)), set(range(16))]], LEAST)
+def test_no_two_figures_differ_by_few_learners(
+    learners: int, drawn: list[list[set[int]]], least: int
+) -> None:
+    everybody = set(range(learners))
+    dimensions = [[part & everybody for part in dimension] for dimension in drawn]
+    rows = [
+        [np.array(sorted(part), dtype=np.int64) for part in dimension] for dimension in dimensions
+    ]
+    shown = show(rows, np.arange(learners), least)
+    kept = [list(compress(*both)) for both in zip(dimensions, shown, strict=True)]
+    figures = [everybody, *(part for dimension in kept for part in dimension)]
+    assert all(len(part) >= least for part in figures[1:])
+    for larger, smaller in permutations(figures, 2):
+        if smaller < larger:
+            assert len(larger - smaller) >= least
+    for dimension in kept:
+        rest = everybody.difference(*dimension)
+        assert not rest or len(rest) >= least or not dimension
 
 
 def log_of(*histories: list[tuple[int, float]]) -> EventLog:
