@@ -141,7 +141,8 @@ def _context(
         for name in ("review", "placement")
     )
     slate = _find_slate(request, item) if studied else None
-    following, placed = None, False
+    following: Any = None
+    placed = False
     if studied and placement and not review:
         following, placed = _find_next_question(request, item)
     elif studied:
