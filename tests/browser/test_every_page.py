@@ -8,7 +8,7 @@ from typing import Any
 
 import algebra_course
 import pytest
-from browser_pages import DESKTOP, Visitor, check
+from browser_pages import DESKTOP, PHONE, Visitor, check
 
 from content.models import Question
 from learners.mastery import Mastery
@@ -128,6 +128,23 @@ def test_pages_of_learners(
     page.click("text=Check my answer")
     page.wait_for_selector("text=Write your answer first.")
     assert list(check(page, "a missing answer")) == []
+
+
+def test_a_long_line_of_maths_in_an_explanation_does_not_stretch_the_page(
+    visit: Callable[..., Visitor], alice: Any, school: SimpleNamespace
+) -> None:
+    question = school.items["letters-one"].questions.get()
+    question.explanation = "$$" + " + ".join(f"{place} x^{place}" for place in range(30)) + "$$"
+    question.save()
+    page = visit(alice).page
+    page.set_viewport_size(PHONE)
+    page.goto("/items/letters-one/")
+    page.fill("[name=answer-0]", "5")
+    page.click("text=Check my answer")
+    page.wait_for_selector("text=Worked explanation")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    line = page.locator(".result math")
+    assert line.evaluate("each => each.scrollWidth > each.clientWidth"), "it is not long enough"
 
 
 def test_pages_of_who_is_in_no_course(visit: Callable[..., Visitor], charlie: Any) -> None:
