@@ -86,6 +86,7 @@ class RepairTrialAdmin(ReadOnly):
     @display(description=_("effect"), ordering="effect")
     def difference(self, trial: RepairTrial) -> str:
         """Mean outcome of the repaired less that of the others, with the interval that holds at all times."""
-        if trial.effect is None or trial.low is None or trial.high is None:
+        known = trial.has_both_arms
+        if not known or trial.effect is None or trial.low is None or trial.high is None:
             return "–"
         return f"{trial.effect:+.3f} [{trial.low:.3f}, {trial.high:.3f}]"

@@ -108,6 +108,11 @@ class RepairTrial(models.Model):
     def __str__(self) -> str:
         return f"v{self.version_id} {self.repair}"
 
+    @property
+    def has_both_arms(self) -> bool:
+        """Else the effect is no difference between learners, only what was assumed of nobody."""
+        return self.repaired > 0 and self.unrepaired > 0
+
 
 class TrialOutcome(models.Model):
     """What came after a learner's first anomaly in a trial. Each counts once."""

@@ -11,6 +11,7 @@ import practice_course as practice
 import pytest
 import watching
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
@@ -175,6 +176,21 @@ def test_the_page_shows_what_moved_who_is_affected_and_what_is_done(
         assert f"/{person.pk}/" not in _own(page)
     # Every chart is a table, too.
     assert page.count("as a table below") == page.count("As a table") + 1 > len(MEASURES)
+
+
+def test_a_trial_with_nobody_on_one_side_tells_no_difference(
+    watched: ModelVersion, refresh: Callable[..., Any], operator: Client
+) -> None:
+    refresh()
+    trial = RepairTrial.objects.create(
+        version=watched, repair="temperature", effect=-0.5, low=-1.0, high=1.0,
+        repaired=1, unrepaired=0,
+    )  # fmt: skip
+    pages = (PAGE, reverse("admin:recommender_repairtrial_changelist"))
+    assert [("0.500" in operator.get(page).content.decode()) for page in pages] == [False, False]
+    trial.unrepaired = 1
+    trial.save()
+    assert [("0.500" in operator.get(page).content.decode()) for page in pages] == [True, True]
 
 
 def test_a_long_list_has_pages(
