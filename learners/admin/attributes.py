@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export import fields, resources
 from import_export.admin import ImportMixin
 from import_export.formats.base_formats import CSV
+from import_export.results import Error, Result
 from import_export.tmp_storages import CacheStorage
 from import_export.widgets import ForeignKeyWidget
 from unfold.admin import ModelAdmin
@@ -32,6 +33,22 @@ class PersonWidget(ForeignKeyWidget):
             raise ValueError(_("learner: nobody is called %(name)s") % {"name": value}) from error
 
 
+class LineError(Error):
+    """What is wrong, without where in our code it was found: the page would show that to operators."""
+
+    traceback = ""
+
+
+class FileResult(Result):
+    """Numbers rows as the file does, whose first line is the header."""
+
+    def row_errors(self) -> list[tuple[int, list[Error]]]:
+        return [(number + 1, errors) for number, errors in super().row_errors()]
+
+    def append_invalid_row(self, number: int, row: Any, validation_error: ValidationError) -> None:
+        super().append_invalid_row(number + 1, row, validation_error)
+
+
 class AttributeResource(resources.ModelResource):
     """A table of user name, name of the attribute, and value; a row takes the place of an earlier one of that name.
 
@@ -52,6 +69,14 @@ class AttributeResource(resources.ModelResource):
         skip_unchanged = True
         use_bulk = True
         use_transactions = True
+
+    @classmethod
+    def get_result_class(cls) -> type[Result]:
+        return FileResult
+
+    @classmethod
+    def get_error_result_class(cls) -> type[Error]:
+        return LineError
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         missing = [name for name in COLUMNS if name not in (dataset.headers or ())]
