@@ -36,7 +36,7 @@ from recommender.services.syllabus import (
 )
 from recommender.standing import Standing, assess
 from recommender.storage import KEPT, pack_contributions, pack_history
-from recommender.terms import Without
+from recommender.terms import Term, Without
 
 if TYPE_CHECKING:
     from recommender.core.serving import BoundRecommender
@@ -207,12 +207,14 @@ def _make_model_slates(
     items = np.zeros((len(reads), longest), dtype=np.int64)
     for place, ranking in enumerate(rankings):
         items[place, : len(ranking.items)] = ranking.items
-    told = scores.contributions(items, top=KEPT) if longest else None
+    # Where affinity doesn't count, no event weighed for anything: neither a reason nor feedback may say that one did.
+    counts = longest > 0 and Term.AFFINITY not in off
+    told = scores.contributions(items, top=KEPT) if counts else None
     on_progress()
     parts = [
         (told.event[place, : len(ranking.items)], told.share[place, : len(ranking.items)])
         if told
-        else (np.zeros((0, KEPT), dtype=np.int32), np.zeros((0, KEPT), dtype=np.float32))
+        else _no_contributions(len(ranking.items))
         for place, ranking in enumerate(rankings)
     ]
     chosen = [choose_events(read.history, *part) for read, part in zip(reads, parts, strict=True)]
@@ -245,6 +247,11 @@ def _make_model_slates(
             )
         )
     return slates
+
+
+def _no_contributions(entries: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Events and shares of so many entries for which no event weighed anything, [K, 1]."""
+    return np.full((entries, 1), -1, dtype=np.int32), np.zeros((entries, 1), dtype=np.float32)
 
 
 def _read_reweighting(

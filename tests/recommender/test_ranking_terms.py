@@ -15,10 +15,11 @@ from django.test import Client
 
 from learners.models import User
 from recommender.effects import Effect, read_effects
-from recommender.models import RankingChange, Slate
+from recommender.models import Feedback, RankingChange, Slate
 from recommender.selectors.terms import read_switched_off
 from recommender.services.terms import switch_terms
 from recommender.simulation.world import list_shipped
+from recommender.storage import unpack_contributions
 from recommender.terms import Term
 
 PAGE = "/admin/recommender/rankingchange/"
@@ -103,6 +104,25 @@ def test_what_is_switched_off_is_in_no_list_any_more(listed: Callable[..., dict[
     assert again.keys() == whole.keys()
     for code in ("reteaching", "prerequisite", "introduction"):
         assert reasons(again, code) == reasons(whole, code), code
+
+
+def test_without_affinity_no_event_is_said_to_have_led_to_anything(
+    alice: User, api: Callable[..., Any], listed: Callable[..., dict[str, Any]]
+) -> None:
+    def codes(slate: Slate) -> list[set[str]]:
+        return [{reason["code"] for reason in entry["reasons"]} for entry in slate.entries]
+
+    listed()
+    assert any("history" in each for each in codes(Slate.objects.latest("computed_at")))
+    slugs = listed(Term.AFFINITY)
+    slate = Slate.objects.latest("computed_at")
+    assert all(codes(slate)) and not any("history" in each for each in codes(slate))
+    assert any("reteaching" in each for each in codes(slate))
+    positions, _shares = unpack_contributions(slate.contributions)
+    assert len(positions) == len(slate.entries) and (positions == -1).all()
+    said = {"item": next(iter(slugs)), "signal": "not_helpful"}
+    api(alice).post(f"/api/v1/recommendations/{slate.pk}/feedback/", said, format="json")
+    assert Feedback.objects.get().contributions == []
 
 
 def test_predictions_are_told_without_counting(listed: Callable[..., dict[str, Any]]) -> None:
