@@ -92,8 +92,8 @@ def test_the_report_shows_each_part_with_the_worst_first(operator: Client) -> No
     assert re.search(r"7a <span[^>]*>lower</span>", page)
     assert not re.search(r"7b <span[^>]*>lower</span>", page)
     assert "The slowest third" in page and "The fastest third" in page
-    assert "3 parts are too small to be told of." in page
-    assert "first language</h3> <p>No part is large enough to be told of." in page
+    assert "3 parts are not told of, so that nothing is known of fewer than ten learners." in page
+    assert "first language</h3> <p>No part is told of." in page
     assert page.count("NDCG@10 by Groups; the same as a table below") == 1
     assert "style=" not in page.split("attune-panel")[1]
 
