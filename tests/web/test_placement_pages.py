@@ -145,6 +145,7 @@ def test_a_finished_placement_does_not_hide_that_of_the_next_course(
     body = text_of(client.get("/"))
     assert PLACE not in body
     assert 'href="/placement/biology/"' in body
+    assert 'New to <span lang="en">Biology</span>?' in body
 
 
 def test_whom_nothing_is_left_to_offer_costs_the_next_page_little(
