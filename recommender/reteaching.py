@@ -36,6 +36,7 @@ def find_reteaching(
 
     `answers` are the last ones by concept, oldest first. The first of the concept's lessons in the order of the course, of
     those that are `allowed` [V] and that she finished before that answer; none where she has finished one of them since.
+    A reading comes back only where no lesson or video can: it may be about the concept without teaching it.
     """
     done_at = {
         outline.row_of[entry.item]: entry.completed_at
@@ -58,7 +59,9 @@ def find_reteaching(
             continue
         open_to_her = [row for row in lessons if allowed[row]]
         if open_to_her:
-            first = min(open_to_her, key=lambda row: (outline.order[row], row))
+            first = min(
+                open_to_her, key=lambda row: (outline.reading[row], outline.order[row], row)
+            )
             again.setdefault(first, Reteaching(concept, answer))
         if len(again) == CONCEPTS:
             break

@@ -40,6 +40,7 @@ class Outline:
     course_ids: NDArray[np.int64]  # [V]
     order: NDArray[np.float64]  # [V] place in the order of its course
     gradable: NDArray[np.bool_]  # [V]
+    reading: NDArray[np.bool_]  # [V] goes with a lesson, where there is one
     published: NDArray[np.bool_]  # [V]
     seconds: NDArray[np.float64]  # [V] typical attention, 0 = not known
     concept_ids: tuple[int, ...]  # C

@@ -37,6 +37,7 @@ def build_outline(
         course_ids=np.array([0, *(item.course_id for item in items)], dtype=np.int64),
         order=_order(items),
         gradable=np.array([False, *(item.kind in Item.GRADABLE for item in items)]),
+        reading=np.array([False, *(item.kind == Item.Kind.READING for item in items)]),
         published=np.array([False, *(item.published for item in items)]),
         seconds=np.array([0.0, *(60 * (item.minutes or 0) for item in items)]),
         concept_ids=tuple(concepts),

@@ -71,6 +71,7 @@ class Material:
             course_ids=np.where(self.course < 0, 0, self.course + 1),
             order=self.place,
             gradable=self.gradable,
+            reading=np.zeros(self.rows, dtype=bool),
             published=np.arange(self.rows) > 0,
             seconds=60 * self.minutes,
             concept_ids=tuple(range(1, self.concepts + 1)),

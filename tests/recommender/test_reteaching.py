@@ -106,6 +106,25 @@ def test_of_several_lessons_the_first_in_the_order_of_the_course(outline: Outlin
     assert back(outline, put_off) == {VIDEO}
 
 
+@pytest.mark.parametrize("kind", ["lesson", "video"])
+def test_a_reading_only_where_nothing_that_teaches_can_come_back(kind: str) -> None:
+    background = 10
+    course = build_outline(
+        [
+            row(background, "reading", LETTERS),
+            row(LESSON, kind, LETTERS),
+            row(EXERCISE, "exercise", LETTERS),
+        ],
+        {},
+    )
+    both = (Progress(background, NOW - 4 * DAY, 0), READ)
+    wrong = (answer(False, HOUR),)
+    assert back(course, stand(course, *both, answers=wrong)) == {LESSON}
+    put_off = stand(course, *both, answers=wrong, not_now=frozenset({LESSON}))
+    assert back(course, put_off) == {background}
+    assert back(course, stand(course, both[0], answers=wrong)) == {background}
+
+
 def test_at_most_three_concepts_at_a_time_those_that_went_wrong_last() -> None:
     rows = [row(10 * n, "lesson", n) for n in range(1, 6)]
     rows += [row(10 * n + 1, "exercise", n) for n in range(1, 6)]
