@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-WIDTH: Final = 360
+from recommender.charts import WIDTH, Tick
+
 _SIDE, _TOP, _AXIS = 10, 6, 24
 _ROW: Final = 34
 _LINE: Final = 24
@@ -24,14 +25,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
     marked: bool = False
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Where a value of the axis stands, in units of the box."""
-
-    at: float
-    value: float
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,8 @@ class Forest:
     """Estimates below one another on one axis; `rule` is the value that they are held against, if any."""
 
     rows: Sequence[Whisker]
-    ticks: Sequence[Mark]
-    rule: Mark | None
+    ticks: Sequence[Tick]
+    rule: Tick | None
     width: int = WIDTH
     left: int = _SIDE
     right: int = WIDTH - _SIDE
@@ -93,8 +86,8 @@ def draw_forest(estimates: Sequence[Estimate], *, rule: float | None = None) -> 
             )
             for number, each in enumerate(estimates)
         ],
-        ticks=[Mark(place(value), value) for value in _divide(low, high)],
-        rule=None if rule is None else Mark(place(rule), rule),
+        ticks=[Tick(place(value), value) for value in _divide(low, high)],
+        rule=None if rule is None else Tick(place(rule), rule),
     )
 
 
@@ -116,8 +109,8 @@ class Band:
     values: Sequence[float]
     lows: Sequence[float]
     highs: Sequence[float]
-    across: Sequence[Mark]
-    up: Sequence[Mark]
+    across: Sequence[Tick]
+    up: Sequence[Tick]
     zero: float
     width: int = WIDTH
     height: int = _HEIGHT
@@ -158,8 +151,8 @@ def draw_band(moments: Sequence[Moment]) -> Band | None:
         values=[height(each.value) for each in moments],
         lows=[height(each.low) for each in moments],
         highs=[height(each.high) for each in moments],
-        across=[Mark(round(_LEFT + (count - first) * along, 1), count) for count in counts],
-        up=[Mark(height(value), value) for value in (low, 0.0, high)],
+        across=[Tick(round(_LEFT + (count - first) * along, 1), count) for count in counts],
+        up=[Tick(height(value), value) for value in (low, 0.0, high)],
         zero=height(0.0),
     )
 

@@ -1,17 +1,15 @@
 """Notes of changes, which triggers write, are only ever deleted here."""
 
-import zlib
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from common.turns import take_turn
+from django.db import transaction
 
 from content.models import CatalogueChange
 
 KEPT: Final = timedelta(hours=1)
 """Deleting a note makes every worker read the catalogue once more; notes of the last hour would bring that on for little."""
-
-_LOCK: Final = zlib.crc32(b"attune catalogue changes")
 
 
 @transaction.atomic
@@ -22,9 +20,8 @@ def prune_changes(*, now: datetime) -> int:
     them at its end. Nothing is lost by that, since whoever keeps a copy of the catalogue sees the note that is left
     here, which is newer than all that it can have seen (`content.selectors.read_revision`).
     """
-    with connection.cursor() as cursor:
-        # Two at once could leave their notes in another order than they delete.
-        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    # Two at once could leave their notes in another order than they delete.
+    take_turn("attune catalogue changes")
     left = CatalogueChange.objects.filter(pruned=True).order_by("-pk").values("pk")[:1]
     old = CatalogueChange.objects.filter(changed_at__lt=now - KEPT).exclude(pk__in=left)
     gone: int = old.delete()[0]

@@ -1,16 +1,17 @@
 """Writes to the graph of prerequisites, which stays free of cycles."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from common.audience import changing_courses
-from django.db import connection
+from common.turns import take_turn
 from django.utils.translation import gettext as _
 
 from content.models import Concept, Prerequisite
 from content.selectors import find_courses_teaching, find_cycle, prerequisite_map
 
-# Any fixed number: the name of the lock that writers of the graph take in turn.
-_GRAPH_LOCK = 0x61747475
+GRAPH: Final = "attune prerequisites"
+"""Whose turn it is to write the graph."""
 
 
 class PrerequisiteCycle(ValueError):
@@ -58,8 +59,7 @@ def lock_prerequisites() -> None:
     Two writers that each see no cycle could otherwise make one together. Held to the end of the
     transaction, which a pooled connection survives.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [_GRAPH_LOCK])
+    take_turn(GRAPH)
 
 
 def refuse_cycle(graph: dict[int, set[int]]) -> None:

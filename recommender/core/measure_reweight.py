@@ -159,7 +159,7 @@ class Measurement:
             raise BadDataError(f"{self.data.path}: column rating: nothing helpful after the moment")
         config, inner = self.fit(replay.moment)
         keep = self.options.save is not None
-        result, _ = self.train(replay, OUTER, folder, calibrate=keep)
+        result = self.train(replay, OUTER, folder, calibrate=keep)
         put(folder, taste_before(replay), config)
         bound = Recommender.load(folder, device=self.device).bind(self.catalogue)
         with self.watch.stage("evaluate"):
@@ -173,15 +173,15 @@ class Measurement:
 
     def train(
         self, replay: Replay, until: float, folder: Path, *, calibrate: bool = False
-    ) -> tuple[TrainResult, BoundRecommender]:
-        """A model that knows what was before the moment."""
+    ) -> TrainResult:
+        """A version in `folder` that knows what was before the moment."""
         with self.watch.stage("train"):
             config = TrainConfig(
                 minutes=max(0.05, self.left(until) / 60),
                 seed=self.options.seed,
                 calibrate=calibrate,
             )
-            result = train(
+            return train(
                 replay.log,
                 self.catalogue,
                 config=config,
@@ -193,7 +193,6 @@ class Measurement:
                 device=self.device,
                 split=split_before(replay, self.options.seed),
             )
-        return result, Recommender.load(folder, device=self.device).bind(self.catalogue)
 
     def fit(self, moment: float) -> tuple[Reweighting, dict[str, Any]]:
         """Settings from a replay of what was before the moment, with a model of its own."""

@@ -4,14 +4,14 @@ No learner row is written: whose slate has another version than the active one i
 readers find out by comparing.
 """
 
-import zlib
 from types import EllipsisType
 from typing import Any, Final
 
 from common.api.errors import Refused
 from common.queue import SWEEP_LEARNERS, enqueue_on_commit
+from common.turns import take_turn
 from django.core.files.storage import storages
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -25,7 +25,7 @@ BY_GATE: Final = "gate"
 ROLL_BACK: Final = "roll_back"
 DEMO: Final = "demo"
 
-_LOCK: Final = zlib.crc32(b"attune activation")
+_TURN: Final = "attune activation"
 
 
 class Overtaken(Exception):
@@ -49,7 +49,7 @@ def activate_version(
         return checked
     _require_files(checked)
     with transaction.atomic():
-        _serialise()
+        take_turn(_TURN)
         return _point_to(checked, by=by, reason=reason, instead_of=instead_of)
 
 
@@ -64,7 +64,7 @@ def roll_back(*, by: Any | None = None) -> ModelVersion:
             raise Refused(_("There is no earlier version to go back to."))
         _require_files(target)
         with transaction.atomic():
-            _serialise()
+            take_turn(_TURN)
             if get_roll_back_target() == target:
                 return _point_to(target, by=by, reason=ROLL_BACK, instead_of=...)
         # Somebody else activated a version meanwhile; going back from that one is what the ledger now says.
@@ -112,9 +112,3 @@ def _point_to(
     enqueue_on_commit(SWEEP_LEARNERS)
     version.refresh_from_db()
     return version
-
-
-def _serialise() -> None:
-    """Let one activation at a time through, to the end of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

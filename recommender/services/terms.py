@@ -1,17 +1,15 @@
 """Switching terms of the ranking off and on again, for everybody."""
 
-import zlib
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any
 
 from common.api.errors import Refused
-from django.db import connection, transaction
+from common.turns import take_turn
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from recommender.models.ranking import RankingChange
 from recommender.terms import Term
-
-_LOCK: Final = zlib.crc32(b"attune ranking changes")
 
 
 def switch_terms(*, off: Collection[Term], by: Any, seen: int | None = None) -> bool:
@@ -21,7 +19,8 @@ def switch_terms(*, off: Collection[Term], by: Any, seen: int | None = None) -> 
     `by` looked (0 = none): Refused where there has been another one since.
     """
     with transaction.atomic():
-        _serialise()
+        # A lock on the newest row wouldn't do: there may be none, and whoever waited would get that same row.
+        take_turn("attune ranking changes")
         newest = RankingChange.objects.first()
         if seen is not None and seen != (newest.pk if newest else 0):
             raise Refused(_("Somebody has changed the ranking meanwhile. Look again."))
@@ -30,12 +29,3 @@ def switch_terms(*, off: Collection[Term], by: Any, seen: int | None = None) -> 
             return False
         RankingChange.objects.create(switched_off=names, by=by)
         return True
-
-
-def _serialise() -> None:
-    """Let one change at a time through, to the end of the transaction.
-
-    A lock on the newest row wouldn't do: there may be none, and whoever waited for it would get that same row.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

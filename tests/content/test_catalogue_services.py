@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
+from common.turns import key_of
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from hypothesis import given
@@ -131,9 +132,8 @@ def test_writers_of_prerequisites_take_turns() -> None:
         with transaction.atomic():
             services.concepts.lock_prerequisites()
             with other.cursor() as cursor:
-                cursor.execute(
-                    "select pg_try_advisory_xact_lock(%s)", [services.concepts._GRAPH_LOCK]
-                )
+                key = key_of(services.concepts.GRAPH)
+                cursor.execute("select pg_try_advisory_xact_lock(%s)", [key])
                 assert cursor.fetchone() == (False,)
     finally:
         other.close()

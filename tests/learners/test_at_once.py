@@ -12,6 +12,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from fsrs.scheduler import DEFAULT_PARAMETERS
+from memory_fits import keep_fit
 
 from learners.models import Event, Group, ItemProgress, LearnerState, MemoryFit
 from learners.services.events import NewEvent, record_attempt, record_events
@@ -132,25 +133,12 @@ def test_leaving_while_her_memory_is_fitted_is_no_deadlock(
 ) -> None:
     """A fit marks her stale at its end, and must not hold her account while it waits for her state."""
     from learners.services.accounts import erase_person
-    from learners.services.memory import store_fit
 
     mark_dirty(learner_ids=[alice.pk])
     with transaction.atomic():
         # As leaving begins.
         LearnerState.objects.select_for_update().get(learner=alice)
-        fitting = elsewhere(
-            store_fit,
-            learner_id=alice.pk,
-            parameters=DEFAULT_PARAMETERS,
-            used=True,
-            reviews=600,
-            held_out=150,
-            default_log_loss=0.6,
-            log_loss=0.5,
-            gain=(0.05, 0.15),
-            look_again=1000,
-            now=timezone.now(),
-        )
+        fitting = elsewhere(keep_fit, alice.pk, DEFAULT_PARAMETERS)
         time.sleep(0.3)
         assert not fitting.done()
         erase_person(person=alice)

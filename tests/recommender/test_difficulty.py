@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_catalogue import row
 
-from content.selectors import CatalogueRow
 from recommender.core.ranking import Level
 from recommender.difficulty import Difficulty, ListSaid, find_level
 from recommender.selectors.outline import build_outline
@@ -17,15 +17,6 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 LETTERS, EQUATIONS = 1, 2  # the second builds on the first
 LESSON_1, VIDEO_1, EXERCISE_1, LESSON_2, EXERCISE_2, OTHER = 11, 12, 13, 21, 22, 31
-
-
-def row(item: int, kind: str, *concepts: int, course: int = 7) -> CatalogueRow:
-    known: dict[str, Any] = dict.fromkeys(CatalogueRow._fields)
-    fields = {
-        **{"id": item, "kind": kind, "course_id": course, "position": item},
-        **{"published": True, "concept_ids": concepts, "minutes": 5},
-    }
-    return CatalogueRow(**known | fields)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from common import queue
 from django.utils import timezone
 from fsrs import Card, Rating, Scheduler
 from fsrs.scheduler import DEFAULT_PARAMETERS
+from memory_fits import keep_fit
 
 from content.models import Item
 from learners.memory import DEFAULTS
 from learners.models import Event, Group, MemoryCard, MemoryFit, User
 from learners.selectors import list_learners_to_fit, read_fits
 from learners.services.events import NewEvent, record_events
-from learners.services.memory import store_fit
 from recommender.models import Lease
 from recommender.pipeline.heartbeat import hold_lease
 from recommender.pipeline.memory_fit import NEEDED, Judged
@@ -72,19 +72,7 @@ def answer(person: Any, exercises: list[int], *, rounds: int, share: float) -> N
 
 
 def use(person: Any, parameters: tuple[float, ...] = OWN, *, used: bool = True) -> bool:
-    """Keep a fit as a worker does."""
-    return store_fit(
-        learner_id=person.pk,
-        parameters=parameters,
-        used=used,
-        reviews=600,
-        held_out=150,
-        default_log_loss=0.6,
-        log_loss=0.5,
-        gain=(0.05, 0.15) if used else (-0.05, 0.15),
-        look_again=1000,
-        now=timezone.now(),
-    )
+    return keep_fit(person.pk, parameters, used=used)
 
 
 def by_the_library(parameters: tuple[float, ...], *answers: tuple[Rating, datetime]) -> Card:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from small_catalogue import row
 
-from content.selectors import CatalogueRow
 from recommender.difficulty import Difficulty
 from recommender.readiness import READY, hold_back
 from recommender.selectors.outline import build_outline
@@ -20,15 +20,6 @@ LESSON_1, EXERCISE_1, HARDER_1 = 11, 12, 13
 LESSON_2, EXERCISE_2, BOTH = 21, 22, 23
 LESSON_3, EXERCISE_3 = 31, 32
 AFTER = {LESSON_2, EXERCISE_2, BOTH}
-
-
-def row(item: int, kind: str, *concepts: int) -> CatalogueRow:
-    known: dict[str, Any] = dict.fromkeys(CatalogueRow._fields)
-    fields = {
-        **{"id": item, "kind": kind, "course_id": 7, "position": item},
-        **{"published": True, "concept_ids": concepts, "minutes": 5},
-    }
-    return CatalogueRow(**known | fields)
 
 
 @pytest.fixture

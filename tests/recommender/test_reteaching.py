@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from small_catalogue import row
 
-from content.selectors import CatalogueRow
 from recommender.selectors.outline import build_outline
 from recommender.standing import Answer, Outline, Progress, Situation, Standing, assess
 
@@ -15,15 +15,6 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LETTERS, EQUATIONS = 1, 2
 LESSON, VIDEO, EXERCISE, OTHER, ALSO, OWN = 11, 12, 13, 14, 15, 21
-
-
-def row(item: int, kind: str, *concepts: int) -> CatalogueRow:
-    known: dict[str, Any] = dict.fromkeys(CatalogueRow._fields)
-    fields = {
-        **{"id": item, "kind": kind, "course_id": 7, "position": item},
-        **{"published": True, "concept_ids": concepts, "minutes": 5},
-    }
-    return CatalogueRow(**known | fields)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_catalogue import COURSE, row
 
-from content.selectors import CatalogueRow
 from learners.memory import Review, remember
 from recommender.difficulty import Difficulty
 from recommender.due import is_due
@@ -20,30 +20,6 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 LETTERS, EQUATIONS, GRAPHS = 1, 2, 3  # concepts, each built on the one before
 LESSON_1, EXERCISE_1, LESSON_2, EXERCISE_2, LESSON_3, EXERCISE_3 = 11, 12, 21, 22, 31, 32
-COURSE = 7
-
-
-def row(
-    item: int,
-    kind: str,
-    *concepts: int,
-    course: int = COURSE,
-    published: bool = True,
-    minutes: float = 5,
-) -> Any:
-    known = dict.fromkeys(CatalogueRow._fields)
-    return CatalogueRow(
-        **known
-        | {
-            "id": item,
-            "kind": kind,
-            "course_id": course,
-            "position": item,
-            "published": published,
-            "minutes": minutes,
-            "concept_ids": concepts,
-        }
-    )
 
 
 @pytest.fixture
