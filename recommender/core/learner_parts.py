@@ -114,11 +114,17 @@ def find_pace(log: EventLog, events: NDArray[np.bool_] | None = None) -> Floats:
     return np.where(events_of >= TIMED, pace, np.nan)
 
 
+def thirds(values: Floats) -> Ints:
+    """[n] 0, 1 or 2: in which third of them each value lies; equal ones in the same."""
+    if not len(values):
+        return np.zeros(0, dtype=np.int64)
+    return np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values, side="left")
+
+
 def split_by_pace(pace: Floats, members: Ints) -> Dimension:
     """Thirds of these members who have a pace, and the others."""
     known = members[np.isfinite(pace[members])]
-    low, high = np.quantile(pace[known], [1 / 3, 2 / 3]) if len(known) else (0.0, 0.0)
-    third = np.where(pace[known] <= low, 0, np.where(pace[known] <= high, 1, 2))
+    third = thirds(pace[known])
     parts = [Part(name, name, known[third == place]) for place, name in enumerate(THIRDS)]
     return Dimension("pace", "", [*parts, Part("", "", np.setdiff1d(members, known))])
 

@@ -23,7 +23,7 @@ from recommender.core.catalogue import Catalogue
 from recommender.core.config import TrainConfig
 from recommender.core.device import pick
 from recommender.core.errors import BadDataError, Cancelled
-from recommender.core.evaluation import rank_cases
+from recommender.core.evaluation import Cases, rank_cases
 from recommender.core.events import EventLog
 from recommender.core.fitting import fit_linear, fit_mixture
 from recommender.core.linear import ItemWeights
@@ -49,6 +49,12 @@ LINEAR_SHARE, MIXTURE_SHARE = 0.15, 0.05
 """Parts of the time that fitting the linear part and the mixture may take."""
 MEASURE_CELLS = 100_000_000
 """Validation cases times catalogue rows of the final figures, at most."""
+
+
+def measured_cases(split: Split, rows: int, config: TrainConfig) -> Cases:
+    """The validation cases that the figures of a version come from, of a catalogue of so many rows."""
+    cells = int(MEASURE_CELLS * min(1.0, config.minutes / 10))
+    return split.valid.sample(max(200, cells // rows), config.seed)
 
 
 @dataclass(frozen=True)
@@ -318,8 +324,7 @@ class _Run:
             self._stop_if_asked()
             return score(who, end)
 
-        cells = int(MEASURE_CELLS * min(1.0, self.config.minutes / 10))
-        cases = split.valid.sample(max(200, cells // self.catalogue.rows), self.config.seed)
+        cases = measured_cases(split, self.catalogue.rows, self.config)
         ranks = rank_cases(interruptible, split.valid_log, cases, candidates)
         rows = split.valid_log.offsets[cases.learner] + cases.end
         explored = np.asarray(split.valid_log.explored[rows])

@@ -25,7 +25,7 @@ from recommender.core.serving import BoundRecommender, Recommender
 from recommender.core.split import Split
 from recommender.core.success_training import predict_answers
 from recommender.core.tallies import is_retry
-from recommender.core.training import MEASURE_CELLS
+from recommender.core.training import measured_cases
 
 PLACES: Final = 10
 """Of each list so many first items are looked at."""
@@ -54,9 +54,7 @@ def report_fairness(
     bound = Recommender.load(folder, device=device).bind(catalogue)
     candidates = torch.from_numpy(split.train.item_counts(catalogue.rows) > 0)
     candidates[0] = False
-    cells = int(MEASURE_CELLS * min(1.0, config.minutes / 10))
-    # Those that the version's metrics come from.
-    cases = split.valid.sample(max(200, cells // catalogue.rows), config.seed)
+    cases = measured_cases(split, catalogue.rows, config)
     rank, lists = _rank_and_list(bound, split.valid_log, cases, candidates, check)
     promised = _promise(bound, split.valid_log, cases, lists, check)
     table = tabulate(cases.learner, rank, lists, promised, *_predict_held_out(bound, split))

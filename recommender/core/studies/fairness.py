@@ -10,7 +10,7 @@ from recommender.core.device import pick
 from recommender.core.errors import BadDataError
 from recommender.core.events import RIGHT, EventLog
 from recommender.core.fairness import describe, tabulate
-from recommender.core.learner_parts import Dimension, Floats, Ints, Part
+from recommender.core.learner_parts import Dimension, Floats, Ints, Part, thirds
 from recommender.core.markdown import figure, table
 from recommender.core.measure_common import Options
 from recommender.core.measure_success import SuccessProtocol
@@ -105,8 +105,7 @@ def _begin(log: EventLog, protocol: SuccessProtocol, members: Ints) -> Floats:
 def _thirds(
     name: str, value: NDArray[np.float64], members: Ints, names: tuple[str, ...]
 ) -> Dimension:
-    low, high = np.quantile(value, [1 / 3, 2 / 3])
-    third = np.where(value <= low, 0, np.where(value <= high, 1, 2))
+    third = thirds(value)
     return Dimension(
         "study",
         name,
